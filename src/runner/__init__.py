@@ -1,0 +1,28 @@
+"""A dependency-graph pipeline runner for machine-learning experiments, on luigi and MLflow.
+
+What a project's tasks need stands here::
+
+    from runner import RunTask, TaskConfig, requires
+
+Nothing heavy is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.declared import TaskConfig, requires
+    from runner.task import RunTask
+
+__all__ = ["RunTask", "TaskConfig", "requires"]
+
+_HOMES = {"RunTask": "task", "TaskConfig": "declared", "requires": "declared"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'runner' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"runner.{_HOMES[name]}"), name)

@@ -1,0 +1,1 @@
+"""The files of tasks: where they lie, how they are published, how they are found again."""

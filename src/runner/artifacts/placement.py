@@ -1,0 +1,189 @@
+"""Decides for each task of a run where its outputs lie: pinned, or new.
+
+A task found by its fingerprint in any earlier run will be the step between the two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from runner.artifacts import manifest as manifests
+from runner.artifacts.manifest import Manifest
+from runner.config.model import absolute
+from runner.context import Origin, Placement, RunContext
+from runner.errors import MissingInputError
+from runner.tracking.lookup import RunLookup
+
+_IN_RUN = re.compile(r"^(?P<run>.*/(?P<id>[0-9a-f]{32})/artifacts)/(?P<name>[^/]+)$")
+_LOG = "runner.log"
+
+
+@runtime_checkable
+class Placeable(Protocol):
+    """What placement needs to know of a RunTask."""
+
+    task_id: str
+
+    def get_task_family(self) -> str: ...
+    def to_str_params(self, only_significant: bool = ..., only_public: bool = ...) -> dict[str, str]: ...
+    def declared_outputs(self) -> dict[str, str]: ...
+
+
+@dataclass(frozen=True)
+class Pin:
+    """An entry of `[PathConfig]` for a task, resolved.
+
+    Attributes:
+        text: as the config has it.
+        directory: where it leads.
+        in_run: whether that is inside of a run, and so never written to.
+    """
+
+    text: str
+    directory: Path
+    in_run: bool
+
+
+def place_all(
+    tasks: Iterable[Placeable],
+    context: RunContext,
+    lookup: RunLookup,
+    forced: Collection[str] = (),
+) -> None:
+    """Places tasks, and adds them to the context; those already in it stay where they are.
+
+    Args:
+        tasks: what a task requires comes before it.
+        forced: families that are computed anew, pinned or not.
+
+    Raises:
+        MissingInputError: a pin leads to something absent, incomplete or of another task.
+        GraphError: a task declares an output outside of its directory.
+    """
+    new = [task for task in tasks if task.task_id not in context.places]
+    for task in new:
+        ids = context.families.setdefault(task.get_task_family(), [])
+        if task.task_id not in ids:
+            ids.append(task.task_id)
+    counts = Counter({family: len(ids) for family, ids in context.families.items()})
+    for task in new:
+        family = task.get_task_family()
+        alone = counts[family] == 1
+        directory = context.artifact_dir / (family if alone else task.task_id)
+        reason = "forced" if family in forced else "new"
+        context.places[task.task_id] = Placement(directory, "new", reason)
+        if family in context.config.paths and family not in forced:
+            place = _pinned(task, context, lookup, alone)
+            context.places[task.task_id] = place
+        task.declared_outputs()
+
+
+def moved(places: Mapping[str, Placement], old: Path, new: Path) -> dict[str, Placement]:
+    """The same placements for another artifact directory."""
+    return {
+        task_id: replace(place, directory=new / place.directory.relative_to(old))
+        if place.directory.is_relative_to(old)
+        else place
+        for task_id, place in places.items()
+    }
+
+
+def _pinned(task: Placeable, context: RunContext, lookup: RunLookup, alone: bool) -> Placement:
+    family = task.get_task_family()
+    pin = _resolve(context.config.paths[family], family, context, lookup)
+    directory = _own_directory(pin, task, alone)
+    if not pin.in_run and _absent_or_empty(directory):
+        return Placement(directory, "new", f"new, to {directory}, as [PathConfig] says")
+    manifest = manifests.read(directory)
+    problem = _problem(directory, manifest, task, pin, alone)
+    if problem:
+        hint = _suggestion(family, lookup)
+        raise MissingInputError(f"[PathConfig] {family} = {pin.text!r}: {problem}", hint)
+    if manifest is None:
+        return Placement(directory, "reused", f"pinned to {directory}")
+    origin = Origin(manifest.made_by.run_id, manifest.made_by.run_name)
+    reason = f"pinned to {origin.run_name or directory}{_difference(manifest, task)}"
+    return Placement(directory, "reused", reason, origin, manifest.metrics, manifest.size)
+
+
+def _resolve(text: str, family: str, context: RunContext, lookup: RunLookup) -> Pin:
+    text = text.rstrip("/") or "/"
+    if text.startswith("run:"):
+        run = lookup.by_prefix(text.removeprefix("run:"))
+        return Pin(text, lookup.output_folder(run, family), in_run=True)
+    if text.startswith("runs:/"):
+        run_id, _, name = text.removeprefix("runs:/").strip("/").partition("/")
+        return Pin(text, lookup.output_folder(lookup.by_id(run_id), name or family), in_run=True)
+    directory = absolute(context.config.root, text)
+    inside = _IN_RUN.match(directory.as_posix())
+    if inside and not directory.exists():
+        run = lookup.by_id(inside["id"])
+        return Pin(text, lookup.output_folder(run, inside["name"]), in_run=True)
+    return Pin(text, directory, in_run=inside is not None)
+
+
+def _own_directory(pin: Pin, task: Placeable, alone: bool) -> Path:
+    """Where this very task lies, when a run holds several of its class."""
+    if not pin.in_run:
+        return pin.directory if alone else pin.directory / task.task_id
+    beside = pin.directory.with_name(task.task_id)
+    if beside.exists() and not (alone and pin.directory.exists()):
+        return beside
+    return pin.directory
+
+
+def _problem(
+    directory: Path, manifest: Manifest | None, task: Placeable, pin: Pin, alone: bool
+) -> str | None:
+    family = task.get_task_family()
+    if not directory.exists():
+        return f"there is no {directory}"
+    if not directory.is_dir():
+        return f"{directory} is a file, not the directory of a task"
+    declared = task.declared_outputs()
+    if manifest is None:
+        if (directory / manifests.NAME).exists():
+            return f"{directory} has a damaged manifest"
+        missing = [path for path in declared.values() if not (directory / path).exists()]
+        if missing:
+            return f"{directory} is incomplete: {', '.join(missing)} missing"
+        if pin.in_run and (directory.parent / _LOG).exists():
+            return f"{directory} is incomplete: {family} did not finish there"
+        return None
+    if manifest.task != family:
+        return f"{directory} holds {manifest.task}, not {family}"
+    difference = _difference(manifest, task)
+    if difference and not alone:
+        return f"{directory} is not {task}{difference}"
+    damage = manifests.damage(directory, manifest)
+    if damage:
+        return f"{directory} is damaged: {damage}"
+    unknown = [name for name, path in declared.items() if manifest.outputs.get(name) != path]
+    if unknown:
+        return f"{directory} was made before {family} declared {', '.join(unknown)}"
+    return None
+
+
+def _difference(manifest: Manifest, task: Placeable) -> str:
+    """Pins are the user's word; but that the parameters were others is said."""
+    now = task.to_str_params(only_significant=True, only_public=True)
+    names = [name for name in now if manifest.params.get(name) != now[name]]
+    made = ", ".join(f"{name}={manifest.params.get(name)}" for name in names)
+    return f", made with {made}" if made else ""
+
+
+def _absent_or_empty(directory: Path) -> bool:
+    return not directory.exists() or (directory.is_dir() and not any(directory.iterdir()))
+
+
+def _suggestion(family: str, lookup: RunLookup) -> str:
+    found = lookup.recent_with(family)
+    if not found:
+        return f"no recent run has {family}; take the pin out of [PathConfig] to compute it"
+    names = " or ".join(f'"run:{run.run_name}"' for run in found)
+    return f"recent runs that have it: {names}"

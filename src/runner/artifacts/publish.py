@@ -1,0 +1,150 @@
+"""From a half-written directory to a complete one, in one rename.
+
+A task writes into a sibling of its directory with a fixed name. Only when everything declared is
+there, digested, and on disk, with the manifest as the last file, does the sibling take the real
+name. A crash at any moment leaves the directory absent or complete.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from runner.artifacts import manifest as manifests
+from runner.artifacts.manifest import ListedFile, Manifest
+from runner.errors import PublishError
+
+
+def partial_of(directory: Path) -> Path:
+    """Where the outputs of a directory are written before they are published."""
+    return directory.with_name(f".{directory.name}.partial")
+
+
+def open_partial(directory: Path) -> Path:
+    """Makes an empty place to write to; what an earlier attempt left there is removed.
+
+    Raises:
+        PublishError: the directory is complete already, or can't be made.
+    """
+    refuse_overwriting(directory)
+    partial = partial_of(directory)
+    try:
+        if partial.is_symlink() or partial.is_file():
+            partial.unlink()
+        elif partial.exists():
+            shutil.rmtree(partial)
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise PublishError(f"can't write to {partial}: {error.strerror}") from error
+    return partial
+
+
+def refuse_overwriting(directory: Path) -> None:
+    """Raises PublishError when the directory holds a finished task."""
+    if (directory / manifests.NAME).exists():
+        raise PublishError(f"{directory} is complete already; finished outputs are never replaced")
+
+
+def collect(partial: Path, outputs: Mapping[str, str], task: str) -> tuple[ListedFile, ...]:
+    """Checks what a task wrote, and lists it with sizes and digests.
+
+    Args:
+        partial: where the task wrote.
+        outputs: what it declared: name -> path inside.
+        task: the task's name, for messages.
+
+    Raises:
+        PublishError: something declared is not there, or something can't be kept.
+    """
+    missing = [
+        f"{name!r} ({path})" for name, path in outputs.items() if not (partial / path).exists()
+    ]
+    if missing:
+        raise PublishError(
+            f"{task} finished without writing {', '.join(missing)}",
+            f"run() must write every declared output, at self.outputs[…]; it wrote: "
+            f"{_brief(name for name, _ in manifests.files_below(partial))}",
+        )
+    return tuple(_listed(name, path, partial, task) for name, path in manifests.files_below(partial))
+
+
+def adopt_strays(directory: Path, partial: Path) -> None:
+    """Moves what stands at the final place without a manifest to the partial directory.
+
+    ``mlflow.log_artifact(path, "Trainer")`` inside of Trainer writes there. Such files are extra
+    files of the task like any other, and the final place must be free for the rename.
+
+    Raises:
+        PublishError: a file of the same name is in both places.
+    """
+    if not directory.exists():
+        return
+    refuse_overwriting(directory)
+    for name, path in list(manifests.files_below(directory)):
+        target = partial / name
+        if os.path.lexists(target):
+            raise PublishError(f"{name} was written twice, to {directory} and to {partial}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, target)
+    shutil.rmtree(directory)
+
+
+def publish(partial: Path, directory: Path, manifest: Manifest) -> None:
+    """Completes a directory: manifest, fsync of everything, one rename.
+
+    Raises:
+        PublishError: the directory is complete already, or the disk refuses.
+    """
+    refuse_overwriting(directory)
+    try:
+        for file in manifest.files:
+            _sync(partial / file.path)
+        manifests.write(partial, manifest)
+        for folder, _, _ in os.walk(partial, topdown=False):
+            _sync(Path(folder))
+        os.rename(partial, directory)
+        _sync(directory.parent)
+    except OSError as error:
+        text = f"{manifest.task}: its outputs can't be published to {directory}: {error.strerror}"
+        raise PublishError(text) from error
+
+
+def _listed(name: str, path: Path, partial: Path, task: str) -> ListedFile:
+    if name == manifests.NAME:
+        raise PublishError(f"{task} wrote {name}, a name that the runner keeps for itself")
+    if path.is_symlink() and not _stays_inside(path, partial):
+        raise PublishError(
+            f"{task} wrote {name}, a link that leads out of the task's directory",
+            "copy the file instead: what a link points to can change without notice",
+        )
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        raise PublishError(f"{task} wrote {name}, a link to nothing") from None
+    if stat.S_ISDIR(mode):
+        raise PublishError(f"{task} wrote {name}, a link to a folder; copy the folder instead")
+    if not stat.S_ISREG(mode):
+        raise PublishError(f"{task} wrote {name}, which is not a regular file")
+    return ListedFile(path=name, size=path.stat().st_size, digest=manifests.digest(path))
+
+
+def _stays_inside(link: Path, partial: Path) -> bool:
+    target = os.readlink(link)
+    return not os.path.isabs(target) and link.resolve().is_relative_to(partial.resolve())
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _brief(names: Iterable[str], most: int = 5) -> str:
+    found = list(names)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more if found else "nothing"

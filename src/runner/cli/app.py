@@ -1,0 +1,85 @@
+"""The command group, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from runner.errors import GraphError, ProjectCodeError, RunnerError, TaskFailedError
+
+_DEFAULT = "run"
+_EPILOG = """Exit codes: 0 done, 1 a task failed, 2 usage or config, 3 pin or input missing,
+4 tracking store unreachable, 130/143/129 interrupted by SIGINT/SIGTERM/SIGHUP."""
+_USERS_FAULT = (ProjectCodeError, GraphError)
+
+
+class _Commands(click.Group):
+    """Loads a command's module when it is asked for; without a command, `run` is meant."""
+
+    _names = ("run", "ui")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._names:
+            return None
+        from importlib import import_module
+
+        found: click.Command = import_module(f"runner.cli.{cmd_name}").command
+        return found
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = [option for param in self.get_params(ctx) for option in param.opts]
+        if not args or args[0] not in (*self._names, *own):
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=_Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(package_name="luigi-mlflow-runner", prog_name="runner")
+def group() -> None:
+    """Run the task that luigi.toml names, inside of an MLflow run; reuse what is pinned.
+
+    Without a command, every option is that of `run`: see `runner run --help`.
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs the command and ends the process with its exit code."""
+    sys.exit(_exit_code(args))
+
+
+def _exit_code(args: list[str] | None) -> int:
+    try:
+        code: Any = group.main(args, prog_name="runner", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except RunnerError as error:
+        report_error(error)
+        return error.exit_code
+    except KeyboardInterrupt as error:
+        click.echo("interrupted before the run began", err=True)
+        return getattr(error, "exit_code", 130)
+    except BrokenPipeError:  # the reader of our output has gone, as in `runner … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return int(code or 0)
+
+
+def report_error(error: RunnerError) -> None:
+    """One plain sentence and what to do next; a traceback where the user's own code failed."""
+    cause = error.__cause__
+    if isinstance(error, _USERS_FAULT) and cause is not None:
+        click.echo("".join(traceback.format_exception(cause)), err=True)
+    if not isinstance(error, TaskFailedError):
+        click.echo(f"runner: {error}", err=True)

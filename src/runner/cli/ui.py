@@ -1,0 +1,39 @@
+"""``runner ui``: the MLflow UI for the project's store."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("-c", "--config", "files", multiple=True, metavar="FILE", help="Config files; they may name another store.")
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
+def command(files: tuple[str, ...], port: int) -> None:
+    """Start the MLflow UI on 127.0.0.1 for this project's tracking store."""
+    from runner import config, settings
+    from runner.tracking import store
+
+    chosen = [Path(file).absolute() for file in files]
+    found = settings.load(config=chosen[0] if chosen else None)
+    chosen = chosen or [found.config_path or found.root / settings.CONFIG_NAME]
+    location = store.locate(config.load(chosen, settings=found))
+    if location.uri.startswith("http"):
+        click.echo(f"the tracking server of this project has its own page: {location.shown}")
+        return
+    store.connect(location)
+    click.echo(f"MLflow UI of {location.shown}: http://127.0.0.1:{port}  (Ctrl-C ends it)")
+    # On the command line the database's password would be visible to every user of the machine.
+    environment = {
+        **os.environ,
+        "MLFLOW_BACKEND_STORE_URI": location.uri,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    server = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    server += ["--workers", "1", "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}"]
+    server += ["--default-artifact-root", location.artifact_root or "mlruns"]
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, *server], environment)

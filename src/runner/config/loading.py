@@ -1,0 +1,172 @@
+"""From files, environment and command line to a checked, frozen Config."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from runner import settings as environment
+from runner.config.document import Document, Overrides
+from runner.config.model import Config, SectionCheck
+from runner.config.schema import LUIGI_SECTIONS, PATHS, RUN, RunConfig, check_paths, explain
+from runner.errors import ConfigError, Problem, ProjectCodeError, did_you_mean
+from runner.settings import Settings
+
+#: Imports the modules named in `[RunConfig] modules` and tells the sections of the tasks in them.
+TaskSections = Callable[[Sequence[str]], Mapping[str, SectionCheck]]
+
+_VARIABLE = re.compile(r"\$(\$|)\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NEAR = 0.8
+
+
+def load(
+    path: str | Path | Sequence[str | Path],
+    overrides: Overrides = (),
+    *,
+    settings: Settings | None = None,
+    tasks: TaskSections | None = None,
+) -> Config:
+    """Reads a config and checks it, all at once.
+
+    Args:
+        path: one file, or several of which later ones win.
+        overrides: ``Task.key=value`` strings, the value in TOML syntax (a bare word is a string),
+            or a mapping of `Task.key` to plain values.
+        settings: what the environment says; default: read now.
+        tasks: imports modules and tells which sections their tasks take. Without it the sections
+            of tasks are not judged.
+
+    Raises:
+        ConfigError: everything that is wrong, each with file, section and key.
+        ProjectCodeError: a module of the project can't be imported.
+    """
+    settings = settings or environment.load()
+    files = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
+    document = Document(settings.root)
+    for file in files:
+        document.add_file(file.expanduser())
+    if document.problems:  # what is missing from an unreadable file is no news
+        raise ConfigError(document.problems)
+    document.override(overrides)
+    written = deepcopy(document.data)
+    _add_environment(document, settings)
+    data = _expanded(document)
+    run = _checked_run(document, data)
+    for key, text in check_paths(data.get(PATHS, {})):
+        document.problem(_origin(document, f"{PATHS}.{key}"), f"{PATHS}.{key}", text)
+    _check_sections(document, data, _known_tasks(document, run, tasks))
+    if document.problems or run is None:
+        raise ConfigError(document.problems)
+    return Config(
+        root=settings.root,
+        run=run,
+        paths=data.get(PATHS, {}),
+        sections={name: table for name, table in data.items() if name not in (RUN, PATHS)},
+        written=written,
+        origins=document.origins,
+        files=tuple(files),
+    )
+
+
+def _add_environment(document: Document, settings: Settings) -> None:
+    given = {"tracking_uri": ("MLFLOW_TRACKING_URI", settings.tracking_uri)}
+    given["artifact_root"] = ("RUNNER_ARTIFACT_ROOT", settings.artifact_root)
+    for key, (variable, value) in given.items():
+        said = document.origins.get(f"{RUN}.{key}")
+        if value is not None and said != "command line":
+            document.merge((RUN, key), value, settings.origins.get(variable, "environment"))
+
+
+def _expanded(document: Document) -> dict[str, Any]:
+    def expand(value: Any, key: str) -> Any:
+        if isinstance(value, dict):
+            return {name: expand(inner, f"{key}.{name}") for name, inner in value.items()}
+        if isinstance(value, list):
+            return [expand(inner, key) for inner in value]
+        return _VARIABLE.sub(lambda m: replace(m, key), value) if isinstance(value, str) else value
+
+    def replace(match: re.Match[str], key: str) -> str:
+        escaped, name = match.groups()
+        if escaped:
+            return match.group()[1:]
+        if name not in os.environ:
+            text = f"the environment has no variable {name}; set it, or put it into .env"
+            document.problem(_origin(document, key), key, text)
+        return os.environ.get(name, "")
+
+    return {section: expand(table, section) for section, table in document.data.items()}
+
+
+def _checked_run(document: Document, data: Mapping[str, Any]) -> RunConfig | None:
+    try:
+        return RunConfig.model_validate(data.get(RUN, {}))
+    except ValidationError as error:
+        for key, text in explain(error, RunConfig):
+            document.problem(_origin(document, f"{RUN}.{key}"), f"{RUN}.{key}", text)
+        return None
+
+
+def _known_tasks(
+    document: Document, run: RunConfig | None, tasks: TaskSections | None
+) -> Mapping[str, SectionCheck] | None:
+    if tasks is None:
+        return None
+    modules = document.data.get(RUN, {}).get("modules", RunConfig.model_fields["modules"].default)
+    try:
+        return tasks(run.modules if run else [name for name in modules if isinstance(name, str)])
+    except ProjectCodeError:
+        if document.problems:  # these are nearer to the cause
+            return None
+        raise
+
+
+def _check_sections(
+    document: Document, data: Mapping[str, Any], tasks: Mapping[str, SectionCheck] | None
+) -> None:
+    for name, values in data.items():
+        if name in (RUN, PATHS) or name in LUIGI_SECTIONS:
+            continue
+        where = _origin(document, name)
+        if tasks is None:
+            if difflib.get_close_matches(name.casefold(), ["runconfig", "pathconfig"], 1, _NEAR):
+                text = f"unknown section{did_you_mean(name, [RUN, PATHS])}"
+                document.problem(where, name, text)
+        elif name not in tasks:
+            known = [RUN, PATHS, *tasks, *sorted(LUIGI_SECTIONS)]
+            document.problem(where, name, f"unknown section{did_you_mean(name, known)}")
+    for key, text in _misspelt_pins(data.get(PATHS, {}), tasks or {}):
+        document.problem(_origin(document, key), key, text)
+    for name, check in (tasks or {}).items():
+        for inner, text in check(data.get(name, {})):
+            key = f"{name}.{inner}" if inner else name
+            document.problem(_origin(document, key), key, text)
+
+
+def _misspelt_pins(
+    paths: Mapping[str, Any], tasks: Mapping[str, SectionCheck]
+) -> Iterator[tuple[str, str]]:
+    names = {name.casefold(): name for name in tasks}
+    for key in paths:
+        near = difflib.get_close_matches(key.casefold(), names, n=1, cutoff=_NEAR)
+        if near and key not in tasks:
+            text = f"neither a task nor a named input; did you mean {names[near[0]]!r}?"
+            yield f"{PATHS}.{key}", text
+
+
+def _origin(document: Document, key: str) -> str:
+    """The file or layer that set a key, or holds anything near it, or simply the last file."""
+    while key:
+        if key in document.origins:
+            return document.origins[key]
+        inside = [v for k, v in document.origins.items() if k.startswith(key + ".")]
+        if inside:
+            return inside[-1]
+        key = key.rpartition(".")[0]
+    return next(iter(document.origins.values()), "config")

@@ -1,0 +1,104 @@
+"""What a task may ask about the run that it is part of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from runner.config import Config
+from runner.errors import RunnerError
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The run that computed something."""
+
+    run_id: str
+    run_name: str
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a task's outputs lie, or will lie, and why.
+
+    Attributes:
+        directory: the task's own directory, absolute.
+        decision: ``new``: this run computes it; ``reused``: it is complete and is taken as it is.
+        reason: one phrase for people.
+        origin: the run that computed a reused task, where known.
+        metrics: what a reused task logged when it was computed.
+        size: bytes of a reused task, where known.
+    """
+
+    directory: Path
+    decision: Literal["new", "reused"]
+    reason: str
+    origin: Origin | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """One run, as its tasks see it.
+
+    Attributes:
+        config: the run's whole config.
+        run_id: MLflow's id of the run; empty while a run is only planned.
+        run_name: MLflow's name of the run.
+        experiment_id: MLflow's id of the experiment.
+        artifact_dir: the run's artifact directory on this machine, absolute.
+        families: the tasks of the graph by family, so that `path_config` can tell a task from a
+            named input: family -> task ids.
+        places: task id -> placement. It grows while the run meets dynamic requirements.
+        finished: ids of the tasks whose outputs this run has seen complete.
+    """
+
+    config: Config
+    run_id: str
+    run_name: str
+    experiment_id: str
+    artifact_dir: Path
+    families: dict[str, list[str]] = field(default_factory=dict)
+    places: dict[str, Placement] = field(default_factory=dict)
+    finished: set[str] = field(default_factory=set)
+
+
+_current: ContextVar[RunContext] = ContextVar("runner_context")
+_open: list[RunContext] = []
+
+
+def current() -> RunContext:
+    """The run that this code is part of.
+
+    A thread that a task started does not inherit the context variable; while one run is open in
+    the process, that run is meant.
+
+    Raises:
+        RunnerError: no run is open, so a task has no directory.
+    """
+    found = _current.get(None)
+    if found is not None:
+        return found
+    if len(_open) == 1:
+        return _open[0]
+    raise RunnerError(
+        "no run is open: a task has its config and directories only inside of a run",
+        "start it with: python -m runner",
+    )
+
+
+@contextmanager
+def using(context: RunContext) -> Iterator[RunContext]:
+    """Makes a run the current one."""
+    token = _current.set(context)
+    _open.append(context)
+    try:
+        yield context
+    finally:
+        _open.remove(context)
+        _current.reset(token)

@@ -1,0 +1,190 @@
+"""What a task class declares: `outputs`, `sources`, `requires` and a typed `config`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
+import luigi
+from runner.config.schema import explain, shown
+from runner.errors import GraphError
+
+if TYPE_CHECKING:
+    from runner.task import RunTask
+
+TaskClass = TypeVar("TaskClass", bound=type[luigi.Task])
+
+
+class TaskConfig(BaseModel):
+    """The typed section of a task: ``class TrainerConfig(TaskConfig): seed: int = 0``.
+
+    Values are taken strictly (5.7 is no integer, true is no number); unknown keys, NaN and
+    infinity are refused. Nested tables are nested classes. ``self.config["seed"]`` works as well
+    as ``self.config.seed``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in type(self).model_fields:
+            raise KeyError(key)
+        return getattr(self, key)
+
+
+class Section(dict[str, Any]):
+    """The section of a task without a typed config: a plain dict that names itself when asked."""
+
+    def __init__(self, name: str, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self._name = name
+
+    def __missing__(self, key: str) -> Any:
+        raise KeyError(f"[{self._name}] has no key {key!r} in the config")
+
+
+class Outputs:
+    """`outputs` of a task class: the plain dict on the class, paths on an instance."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = dict(names)
+
+    def __get__(self, task: RunTask | None, owner: type) -> Mapping[str, Any]:
+        if task is None:
+            return dict(self.names)
+        return {name: task.directory / path for name, path in self.names.items()}
+
+
+def requires(
+    *classes: type[luigi.Task], **named: type[luigi.Task]
+) -> Callable[[TaskClass], TaskClass]:
+    """Says what a task requires, as ``luigi.util.requires`` does, without copying parameters.
+
+    luigi's decorator gives the downstream task every parameter of the upstream one and passes its
+    own values up; the upstream's section in the config is then never read. Here a parameter is
+    passed up only when both classes declare it.
+
+    Raises:
+        TypeError: no task was named, or tasks were named in both forms.
+    """
+    if bool(classes) == bool(named):
+        raise TypeError("requires() takes task classes, or name=TaskClass pairs, and not both")
+
+    def up(task: luigi.Task, upstream: type[luigi.Task]) -> luigi.Task:
+        names = set(upstream.get_param_names(include_significant=True))
+        return upstream(**{k: v for k, v in task.param_kwargs.items() if k in names})
+
+    def requires_tasks(self: luigi.Task) -> Any:
+        if named:
+            return {name: up(self, upstream) for name, upstream in named.items()}
+        found = [up(self, upstream) for upstream in classes]
+        return found[0] if len(found) == 1 else found
+
+    def decorate(cls: TaskClass) -> TaskClass:
+        cls.requires = requires_tasks
+        return cls
+
+    return decorate
+
+
+def config_class(cls: type) -> type[BaseModel] | None:
+    """The pydantic class that ``config: …`` names in a task class or a class above it."""
+    for owner in cls.__mro__:
+        annotation = owner.__dict__.get("__annotations__", {}).get("config")
+        if isinstance(annotation, str):
+            module = sys.modules.get(owner.__module__)
+            scope = {**vars(module), **vars(owner)} if module else dict(vars(owner))
+            try:
+                annotation = eval(annotation, scope)  # noqa: S307  the project's own source
+            except NameError as error:
+                raise GraphError(f"{owner.__name__}: config: {error}") from error
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            return annotation
+    return None
+
+
+def typed(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
+    """A section as an instance of its class.
+
+    The values go through JSON, so that what TOML has no type for (paths, enums, tuples) is taken
+    from its string or list, and everything else strictly.
+
+    Raises:
+        pydantic.ValidationError: the values do not fit.
+    """
+    text = json.dumps(values, default=_iso)
+    return model.model_validate_json(text, strict=True, extra="forbid")
+
+
+def check_section(cls: type[luigi.Task]) -> Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]:
+    """What `runner.config` calls to judge the section of a task class."""
+
+    def check(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        params = dict(cls.get_params())
+        for name in params.keys() & values.keys():
+            yield from _check_parameter(name, params[name], values[name])
+        model = config_class(cls)
+        rest = {name: value for name, value in values.items() if name not in params}
+        if model is None or not values:  # a task that this run does not need may lack its section
+            return
+        try:
+            typed(model, rest)
+        except ValidationError as error:
+            yield from explain(error, model)
+
+    return check
+
+
+def _check_parameter(
+    name: str, param: luigi.Parameter[Any], value: Any
+) -> Iterable[tuple[str, str]]:
+    """luigi itself would take 5.7 for 5 and true for 1."""
+    numeric = isinstance(value, bool | int | float)
+    if isinstance(param, luigi.BoolParameter):
+        fits = isinstance(value, bool | str)
+    elif isinstance(param, luigi.IntParameter):
+        fits = type(value) is int or not numeric
+    elif isinstance(param, luigi.FloatParameter):
+        fits = not isinstance(value, bool)
+    else:
+        fits = True
+    try:
+        if fits:
+            param.normalize(param.parse(runner.luigi_parser.as_parameter(value)))
+            return
+        reason = ""
+    except Exception as error:  # whatever a parameter class of the user raises
+        reason = f": {error}"
+    yield name, f"expected a value for {type(param).__name__}, got {shown(value)}{reason}"
+
+
+def output_path(text: str | Path, bases: Iterable[Path], task: str, name: str) -> str:
+    """A declared output as a POSIX path inside of the task's directory.
+
+    Args:
+        text: as declared; absolute paths are looked for below `bases`.
+
+    Raises:
+        GraphError: it lies outside, or is the directory itself.
+    """
+    path = Path(text)
+    if path.is_absolute():
+        base = next((b for b in bases if path.is_relative_to(b)), None)
+        path = path.relative_to(base) if base else path
+    pure = PurePosixPath(path.as_posix())
+    if pure.is_absolute() or ".." in pure.parts or pure == PurePosixPath("."):
+        raise GraphError(
+            f"{task}: output {name!r} is declared outside of the task's own directory: {text}",
+            "declare a path inside it; a task may write nowhere else",
+        )
+    return pure.as_posix()
+
+
+def _iso(value: Any) -> str:
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+

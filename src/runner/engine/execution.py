@@ -1,0 +1,195 @@
+"""One task being executed: a place to write, the user's `run()`, and publishing at the end."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
+import luigi
+from filelock import FileLock, Timeout
+from luigi.task import DynamicRequirements, flatten
+from runner.artifacts import publish
+from runner.artifacts.manifest import Maker, Manifest
+from runner.context import RunContext
+from runner.errors import PublishError
+from runner.task import RunTask
+from runner.tracking.fluent import task_logs
+from runner.tracking.plugin import MetricNotes
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Outcome:
+    """What became of one task that was started.
+
+    Attributes:
+        seconds: wall time inside of the user's `run()`, over all its starts.
+        size: bytes published.
+        error: the exception that ended it, as text with its type.
+        traceback: the same in full.
+        kept: where a failed task's unfinished files are.
+    """
+
+    task: luigi.Task
+    status: Literal["running", "done", "failed"] = "running"
+    seconds: float = 0.0
+    size: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    error: str = ""
+    traceback: str = ""
+    kept: Path | None = None
+
+
+class Execution:
+    """Wraps the `run()` of one task for one run of the pipeline.
+
+    Args:
+        task: any luigi task; only a RunTask is published.
+        context: the run.
+        maker: what manifests say about the run.
+        place: places tasks that turn up as dynamic requirements.
+    """
+
+    def __init__(
+        self,
+        task: luigi.Task,
+        context: RunContext,
+        maker: Maker,
+        place: Callable[[Iterable[luigi.Task]], None],
+    ) -> None:
+        self.outcome = Outcome(task)
+        self._task = task
+        self._context = context
+        self._maker = maker
+        self._place = place
+        self._user_run = task.run
+        self._notes = MetricNotes()
+        self._started = 0.0
+        self._open = ExitStack()
+
+    def run(self) -> Any:
+        """Stands in for the task's own `run()`; luigi calls it, again after each new requirement."""
+        self._begin()
+        try:
+            result = self._user_run()
+        except BaseException as error:
+            self._fail(error)
+            raise
+        if isinstance(result, Generator):
+            return self._drive(result)
+        self._finish()
+        return None
+
+    def _drive(self, steps: Generator[Any, Any, Any]) -> Generator[Any, Any, None]:
+        sent = None
+        try:
+            while True:
+                required = steps.send(sent)
+                self._place(_tasks_in(required))
+                sent = yield required
+        except StopIteration:
+            pass
+        except GeneratorExit:  # luigi computes the requirement, and starts from the first line
+            steps.close()
+            self._pause()
+            raise
+        except BaseException as error:
+            self._fail(error)
+            raise
+        self._finish()
+
+    def _begin(self) -> None:
+        if self.outcome.status == "failed":  # a retry logs anew; a restarted generator does not
+            self._notes = MetricNotes()
+        self._notes.restart()
+        self.outcome.status = "running"
+        self._started = time.monotonic()
+        self._open = ExitStack()
+        try:
+            if isinstance(self._task, RunTask):
+                directory = self._task.placement.directory
+                if not directory.is_relative_to(self._context.artifact_dir):
+                    self._open.callback(_sole_writer(directory).release)
+                self._task._partial = publish.open_partial(directory)
+            self._open.enter_context(task_logs(self._context, self._notes))
+        except BaseException as error:
+            self._fail(error)
+            raise
+
+    def _pause(self) -> None:
+        self.outcome.seconds += time.monotonic() - self._started
+        self._open.close()
+        if isinstance(self._task, RunTask):
+            self._task._partial = None
+
+    def _finish(self) -> None:
+        seconds = self.outcome.seconds + time.monotonic() - self._started
+        try:
+            if isinstance(self._task, RunTask):
+                self.outcome.size = self._publish(self._task, seconds).size
+        except BaseException as error:
+            self._fail(error)
+            raise
+        self._pause()
+        self.outcome.metrics = dict(self._notes.last)
+        self.outcome.status = "done"
+
+    def _publish(self, task: RunTask, seconds: float) -> Manifest:
+        directory = task.placement.directory
+        outputs = task.declared_outputs()
+        partial = task.directory
+        publish.adopt_strays(directory, partial)
+        manifest = Manifest(
+            task=task.get_task_family(),
+            params=task.to_str_params(only_significant=True, only_public=True),
+            config=task.logged_config(),
+            outputs=outputs,
+            files=publish.collect(partial, outputs, task.get_task_family()),
+            metrics=self._notes.last,
+            seconds=round(seconds, 3),
+            created=datetime.now(UTC),
+            made_by=self._maker,
+        )
+        publish.publish(partial, directory, manifest)
+        self._context.finished.add(task.task_id)
+        return manifest
+
+    def _fail(self, error: BaseException) -> None:
+        self._pause()
+        self.outcome.status = "failed"
+        self.outcome.error = "".join(traceback.format_exception_only(error)).strip()
+        self.outcome.traceback = "".join(traceback.format_exception(error))
+        self.outcome.metrics = dict(self._notes.last)
+        if isinstance(self._task, RunTask):
+            partial = publish.partial_of(self._task.placement.directory)
+            if partial.is_dir() and any(partial.iterdir()):
+                self.outcome.kept = partial
+            elif partial.is_dir():
+                partial.rmdir()
+
+
+def _sole_writer(directory: Path) -> FileLock:
+    """Two runs may be told to write to the same directory outside of both."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(directory.with_name(f".{directory.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        text = f"another run is writing to {directory} at this moment"
+        raise PublishError(text, "wait for it, or pin to another directory") from None
+    return lock
+
+
+def _tasks_in(required: Any) -> list[luigi.Task]:
+    if isinstance(required, DynamicRequirements):
+        required = required.requirements
+    return [task for task in flatten(required) if isinstance(task, luigi.Task)]

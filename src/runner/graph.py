@@ -1,0 +1,101 @@
+"""The tasks of a run and what they require, found without recursion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
+import luigi
+from runner.errors import GraphError, RunnerError
+
+
+@dataclass(frozen=True)
+class TaskGraph:
+    """Every task that the root reaches.
+
+    Attributes:
+        root: the task that was asked for.
+        tasks: task id -> task; what a task requires comes before it.
+        requires: task id -> ids of the tasks that it requires, in its own order.
+    """
+
+    root: luigi.Task
+    tasks: dict[str, luigi.Task]
+    requires: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, root: luigi.Task) -> TaskGraph:
+        """Walks from a task to all that it requires.
+
+        Raises:
+            GraphError: tasks require one another in a circle, two classes have one name, or
+                `requires()` fails or returns something else than tasks.
+        """
+        tasks: dict[str, luigi.Task] = {}
+        requires: dict[str, list[str]] = {}
+        classes: dict[str, type] = {}
+        path: dict[str, tuple[luigi.Task, Iterator[luigi.Task]]] = {}
+
+        def enter(task: luigi.Task) -> None:
+            _one_class_a_name(classes, task)
+            found = _dependencies(task)
+            requires[task.task_id] = [upstream.task_id for upstream in found]
+            path[task.task_id] = (task, iter(found))
+
+        enter(root)
+        while path:
+            task, upstream = path[next(reversed(path))]
+            for following in upstream:
+                if following.task_id in path:
+                    raise GraphError(_circle([t for t, _ in path.values()], following))
+                if following.task_id not in tasks:
+                    enter(following)
+                    break
+            else:
+                del path[task.task_id]
+                tasks[task.task_id] = task
+        return cls(root, tasks, requires)
+
+    def needed(self, is_complete: Callable[[luigi.Task], bool]) -> list[str]:
+        """Ids of the tasks that a run has to look at: below a complete task nothing is needed."""
+        seen: set[str] = set()
+        waiting = [self.root.task_id]
+        while waiting:
+            task_id = waiting.pop()
+            if task_id in seen:
+                continue
+            seen.add(task_id)
+            if not is_complete(self.tasks[task_id]):
+                waiting.extend(self.requires[task_id])
+        return [task_id for task_id in self.tasks if task_id in seen]
+
+
+def _dependencies(task: luigi.Task) -> list[luigi.Task]:
+    try:
+        found = task.deps()
+    except RunnerError:
+        raise
+    except Exception as error:  # the user's own code
+        raise GraphError(f"{task}: requires() failed: {error}") from error
+    for upstream in found:
+        if not isinstance(upstream, luigi.Task):
+            kind = type(upstream).__name__
+            raise GraphError(f"{task}: requires() must return tasks, got a {kind}")
+    return list(dict.fromkeys(found))
+
+
+def _one_class_a_name(classes: dict[str, type], task: luigi.Task) -> None:
+    first = classes.setdefault(task.get_task_family(), type(task))
+    if first is not type(task):
+        raise GraphError(
+            f"two tasks are called {task.get_task_family()}: in {first.__module__} "
+            f"and in {type(task).__module__}",
+            "rename one of them, or give it a task_namespace",
+        )
+
+
+def _circle(path: list[luigi.Task], again: luigi.Task) -> str:
+    start = next(i for i, task in enumerate(path) if task.task_id == again.task_id)
+    names = " -> ".join(str(task) for task in [*path[start:], again])
+    return f"tasks require one another in a circle: {names}"

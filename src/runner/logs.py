@@ -1,0 +1,103 @@
+"""Logging of a run: little on the console, everything in the run's own file."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.redaction import Redactor
+
+FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_KEPT = 100_000  # records held in memory until the run has its file
+_TALKATIVE = ("matplotlib", "PIL", "urllib3", "git", "asyncio", "botocore", "fsspec", "numba")
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__(FORMAT)
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redactor.clean(super().format(record))
+
+
+class _Console(logging.Handler):
+    """Hands lines to whatever draws on the terminal, so that they do not cut through it."""
+
+    def __init__(self, write: Callable[[str], None], level: int, redactor: Redactor) -> None:
+        super().__init__(level)
+        self.setFormatter(_Formatter(redactor))
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # luigi's own account repeats what the display shows; the file has it in any case.
+        if record.name == "luigi-interface" and self.level > logging.INFO:
+            return
+        try:
+            self._write(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+
+class RunLog:
+    """The log of one run: kept in memory until `to_file` says where it goes."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._memory = logging.handlers.MemoryHandler(_KEPT, flushLevel=logging.CRITICAL + 1)
+        self._file: logging.FileHandler | None = None
+
+    @contextmanager
+    def recording(self) -> Iterator[RunLog]:
+        """Takes every record of the process, from DEBUG on."""
+        root = logging.getLogger()
+        levels = {name: logging.getLogger(name).level for name in ("", *_TALKATIVE)}
+        root.setLevel(logging.DEBUG)
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.INFO)
+        root.addHandler(self._memory)
+        logging.captureWarnings(True)
+        try:
+            yield self
+        finally:
+            logging.captureWarnings(False)
+            root.removeHandler(self._memory)
+            if self._file is not None:
+                root.removeHandler(self._file)
+                self._file.close()
+            self._memory.setTarget(None)
+            self._memory.close()
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+
+    def to_file(self, path: Path) -> None:
+        """From now on, and for all that was kept, the log is this file."""
+        self._file = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        self._file.setFormatter(_Formatter(self._redactor))
+        root = logging.getLogger()
+        root.removeHandler(self._memory)
+        self._memory.setTarget(self._file)
+        self._memory.flush()
+        root.addHandler(self._file)
+
+
+@contextmanager
+def console(write: Callable[[str], None], level: str, redactor: Redactor) -> Iterator[None]:
+    """Shows records from a level on by `write`."""
+    handler = _Console(write, logging.getLevelName(level), redactor)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+
+
+def adopt_mlflow() -> None:
+    """MLflow's loggers print to stderr by themselves; from here on they are like all others."""
+    logger = logging.getLogger("mlflow")
+    logger.handlers.clear()
+    logger.propagate = True

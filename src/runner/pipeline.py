@@ -1,0 +1,250 @@
+"""One run, top to bottom. Read this first.
+
+    config -> tasks -> graph -> placements -> MLflow run -> luigi's worker -> report
+
+`run` serves the command line and any program that embeds the runner.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import runner.luigi_parser
+import luigi
+from luigi.task import flatten
+
+from runner import config as configs
+from runner import luigi_parser, project_code, signals, summary
+from runner.artifacts.manifest import Maker
+from runner.artifacts.placement import moved, place_all
+from runner.config import Overrides
+from runner.context import RunContext, using
+from runner.engine import worker
+from runner.engine.execution import Execution, Outcome
+from runner.errors import Interrupted
+from runner.graph import TaskGraph
+from runner.logs import RunLog, adopt_mlflow
+from runner.planning import Plan, make_plan
+from runner.project_code import ProjectTasks
+from runner.redaction import Redactor
+from runner.report import Report, RunStatus, TaskReport
+from runner.settings import Settings
+from runner.signals import Signals
+from runner.task import RunTask
+from runner.tracking import reaper, store, surroundings
+from runner.tracking.fluent import active_run
+from runner.tracking.lookup import REUSED_TAG
+from runner.tracking.recording import LOG_NAME, Recorder
+
+_log = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """Is told how a run goes on; the base does nothing with it."""
+
+    def opened(self, context: RunContext, to_run: Sequence[str]) -> None:
+        """The MLflow run is open; `to_run` are the names of the tasks that will run."""
+
+    def started(self, name: str) -> None:
+        """A task starts, or starts again after a dynamic requirement."""
+
+    def ended(self, name: str, outcome: Outcome) -> None:
+        """A task is done, failed, or waits for a dynamic requirement."""
+
+
+class Silent(Listener):
+    """Says nothing."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        files: config files; later ones win.
+        overrides: single values over them.
+        force: families that run even when they are pinned.
+        dry_run: plan only.
+    """
+
+    files: Sequence[Path]
+    overrides: Overrides = ()
+    force: Collection[str] = ()
+    dry_run: bool = False
+
+
+def run(request: Request, settings: Settings, listener: Listener | None = None) -> Report:
+    """Runs a pipeline, or plans it.
+
+    Raises:
+        RunnerError: nothing was run: the config, the graph, an input or the store is wrong.
+    """
+    worker.forget(project_code.loaded_modules())
+    project_code.unload()
+    redactor = Redactor(settings.secrets)
+    with RunLog(redactor).recording() as log, signals.handled() as received:
+        project = ProjectTasks(settings.root)
+        config = configs.load(
+            request.files, request.overrides, settings=settings, tasks=project.sections
+        )
+        luigi_parser.fill(config.sections)
+        plan = make_plan(config, project, request.force)
+        if request.dry_run:
+            return _planned(plan)
+        client = store.connect(plan.location)
+        adopt_mlflow()
+        reaper.reap(client)
+        recorder = Recorder(client, plan.location, redactor)
+        return _Run(plan, recorder, received, listener or Silent()).execute(log)
+
+
+class _Run:
+    """A run from the moment on which MLflow knows of it."""
+
+    def __init__(
+        self, plan: Plan, recorder: Recorder, received: Signals, listener: Listener
+    ) -> None:
+        self._plan = plan
+        self._recorder = recorder
+        self._received = received
+        self._listener = listener
+        self._outcomes: dict[str, Outcome] = {}
+        self._begun = time.monotonic()
+        with using(plan.context):
+            opened = recorder.open(plan.context.config, plan.parameters())
+        places = moved(plan.context.places, plan.context.artifact_dir, opened.artifact_dir)
+        self._context = replace(opened, places=places, families=plan.context.families)
+        self._maker = Maker(
+            run_id=opened.run_id,
+            run_name=opened.run_name,
+            experiment=plan.context.config.run.experiment_name,
+            host=surroundings.host_tags()["runner.host"],
+            user=surroundings.user(),
+        )
+
+    def execute(self, log: RunLog) -> Report:
+        """Runs the tasks and closes the run, whatever happens."""
+        status: RunStatus = "FAILED"
+        error = ""
+        try:
+            log.to_file(self._context.artifact_dir / LOG_NAME)
+            self._record_reuse()
+            self._listener.opened(self._context, self._names_to_run())
+            with using(self._context), active_run(self._context, self._plan.location):
+                succeeded = self._work()
+                succeeded = succeeded and _really_complete(self._plan.graph)
+            self._received.closing()
+            status = "FINISHED" if succeeded else "FAILED"
+            error = "" if succeeded else self._what_failed()
+        except Interrupted as interrupted:
+            self._received.closing()
+            status, error = "KILLED", f"stopped by {interrupted}"
+        except BaseException as mistake:
+            error = f"{type(mistake).__name__}: {mistake}"
+            _log.exception("the run ended by a mistake of the runner")
+            raise
+        finally:
+            self._close(status, error)
+        return self._report(status, error)
+
+    def _work(self) -> bool:
+        luigi_worker = worker.RunWorker(
+            start=self._execution,
+            on_start=lambda task: self._listener.started(summary.label(task, self._context)),
+            on_end=self._ended,
+            interrupted=self._received.received,
+        )
+        return luigi_worker.run_all(self._plan.graph.root)
+
+    def _execution(self, task: luigi.Task) -> Execution:
+        return Execution(task, self._context, self._maker, self._place)
+
+    def _place(self, tasks: Iterable[luigi.Task]) -> None:
+        for task in tasks:
+            found = TaskGraph.of(task).tasks.values()
+            run_tasks = [t for t in found if isinstance(t, RunTask)]
+            place_all(run_tasks, self._context, self._plan.lookup)
+
+    def _ended(self, outcome: Outcome) -> None:
+        self._outcomes[outcome.task.task_id] = outcome
+        self._listener.ended(summary.label(outcome.task, self._context), outcome)
+
+    def _record_reuse(self) -> None:
+        """A run shows all metrics of its result, those of reused tasks too."""
+        metrics: dict[str, float] = {}
+        tags: dict[str, str] = {}
+        for task_id in self._plan.needed:
+            place = self._context.places.get(task_id)
+            if place is not None and place.decision == "reused":
+                metrics |= place.metrics
+                source = place.origin.run_id if place.origin else str(place.directory)
+                tags[f"{REUSED_TAG}{place.directory.name}"] = source
+        self._recorder.log(self._context.run_id, metrics=metrics, tags=tags)
+
+    def _names_to_run(self) -> list[str]:
+        ids = [i for i in self._plan.needed if i not in self._plan.complete]
+        tasks = (self._plan.graph.tasks[i] for i in ids)
+        wrappers = luigi.WrapperTask
+        return [summary.label(t, self._context) for t in tasks if not isinstance(t, wrappers)]
+
+    def _what_failed(self) -> str:
+        failed = [o for o in self._outcomes.values() if o.status == "failed"]
+        if failed:
+            return f"{summary.label(failed[0].task, self._context)}: {failed[0].error}"
+        return f"{self._plan.graph.root} is not complete, though no task failed; see the log"
+
+    def _close(self, status: RunStatus, error: str) -> None:
+        tags = {"runner.error": error} if error else {}
+        failed = [o for o in self._outcomes.values() if o.status == "failed"]
+        if failed and status == "FAILED":
+            tags["runner.failed_task"] = summary.label(failed[0].task, self._context)
+        _log.info("run %s: %s %s", self._context.run_name, status, error)
+        if status != "PLANNED":
+            self._recorder.close(self._context.run_id, status, tags)
+
+    def _report(self, status: RunStatus, error: str) -> Report:
+        failed = [o for o in self._outcomes.values() if o.status == "failed"]
+        return Report(
+            status=status,
+            experiment=self._plan.context.config.run.experiment_name,
+            tasks=_reports(self._plan, self._context, self._outcomes),
+            run_id=self._context.run_id,
+            run_name=self._context.run_name,
+            artifact_dir=self._context.artifact_dir,
+            tracking_uri=self._plan.location.shown,
+            seconds=time.monotonic() - self._begun,
+            error=error,
+            traceback=failed[0].traceback if failed and status == "FAILED" else "",
+            notes=self._plan.notes,
+            resume=summary.resume_overrides(self._plan, self._context, self._outcomes),
+            signum=self._received.first if status == "KILLED" else None,
+        )
+
+
+def _planned(plan: Plan) -> Report:
+    return Report(
+        status="PLANNED",
+        experiment=plan.context.config.run.experiment_name,
+        tasks=_reports(plan, plan.context, {}, planned=True),
+        tracking_uri=plan.location.shown,
+        notes=plan.notes,
+    )
+
+
+def _reports(
+    plan: Plan, context: RunContext, outcomes: dict[str, Outcome], *, planned: bool = False
+) -> tuple[TaskReport, ...]:
+    return summary.task_reports(plan, context, outcomes, planned=planned)
+
+
+def _really_complete(graph: TaskGraph) -> bool:
+    """luigi calls a run a success when nothing failed, which is not the same."""
+    root = graph.root
+    if isinstance(root, RunTask | luigi.WrapperTask) or flatten(root.output()):
+        return bool(root.complete())
+    return True

@@ -1,0 +1,84 @@
+"""Turns a plan, and what became of its tasks, into a Report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
+import luigi
+
+from runner.context import RunContext
+from runner.engine.execution import Outcome
+from runner.planning import Plan
+from runner.report import TaskReport, TaskStatus
+from runner.task import RunTask
+
+
+def task_reports(
+    plan: Plan, context: RunContext, outcomes: Mapping[str, Outcome], *, planned: bool = False
+) -> tuple[TaskReport, ...]:
+    """One report a task: those of the graph, then those that turned up as dynamic requirements."""
+    tasks = dict(plan.graph.tasks)
+    tasks |= {task_id: outcome.task for task_id, outcome in outcomes.items()}
+    return tuple(
+        _task_report(task, plan, context, outcomes.get(task_id), planned)
+        for task_id, task in tasks.items()
+        if not isinstance(task, luigi.WrapperTask)
+    )
+
+
+def resume_overrides(plan: Plan, context: RunContext, done: Mapping[str, Outcome]) -> tuple[str, ...]:
+    """Pins to what this run completed, for the command that goes on after a failure."""
+    pins = []
+    for family, ids in context.families.items():
+        ran = [i for i in ids if i in done and done[i].status == "done"]
+        reused = [i for i in ids if context.places[i].decision == "reused"]
+        inside = all(context.places[i].directory.parent == context.artifact_dir for i in ran)
+        if ran and inside and len(ran) + len(reused) == len(ids):
+            pins.append(f"PathConfig.{family}=runs:/{context.run_id}/{family}")
+    return tuple(pins)
+
+
+def label(task: luigi.Task, context: RunContext) -> str:
+    """A task's name: the family, or with parameters where the run has several of it."""
+    family = str(task.get_task_family())
+    return family if len(context.families.get(family, [0])) == 1 else str(task)
+
+
+def _task_report(
+    task: luigi.Task, plan: Plan, context: RunContext, outcome: Outcome | None, planned: bool
+) -> TaskReport:
+    place = context.places.get(task.task_id) if isinstance(task, RunTask) else None
+    reused = place is not None and place.decision == "reused"
+    size, metrics = (place.size, place.metrics) if reused and place else (None, {})
+    if outcome is not None:
+        size = outcome.size if isinstance(task, RunTask) else None
+        metrics = outcome.metrics
+    return TaskReport(
+        name=label(task, context),
+        status=_status(task, plan, outcome, reused, planned),
+        reason=place.reason if place else _plain_reason(task, plan),
+        directory=place.directory if place and not planned or reused and place else None,
+        origin=(place.origin.run_name or place.origin.run_id) if place and place.origin else "",
+        seconds=outcome.seconds if outcome else None,
+        size=size,
+        metrics=metrics,
+        error=outcome.error if outcome else "",
+        kept=outcome.kept if outcome else None,
+    )
+
+
+def _status(
+    task: luigi.Task, plan: Plan, outcome: Outcome | None, reused: bool, planned: bool
+) -> TaskStatus:
+    if outcome is not None:
+        return "ran" if outcome.status == "done" else "failed"
+    if task.task_id in plan.graph.tasks and task.task_id not in plan.needed:
+        return "not needed"
+    if reused or task.task_id in plan.complete:
+        return "reused"
+    return "to run" if planned else "not run"
+
+
+def _plain_reason(task: luigi.Task, plan: Plan) -> str:
+    return "its outputs are there" if task.task_id in plan.complete else "a plain luigi task"

@@ -1,0 +1,227 @@
+"""RunTask: the class that a user's tasks derive from.
+
+Two forms, which may be mixed in one pipeline. The declarative one::
+
+    @requires(Preprocessor)
+    class Trainer(RunTask):
+        config: TrainerConfig
+        outputs = {"model": "model.skops"}
+
+        def run(self) -> None:
+            train = pd.read_csv(self.inputs["train"])
+            ...
+            dump(model, self.outputs["model"])
+
+and the older one, where ``build_input_output_path_dicts`` returns both dicts, built from
+``self.path_config["Preprocessor"]`` and the like. Either way `run()` writes into a place of its
+own, and what it wrote appears in the task's directory only when all of it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
+import luigi
+from luigi.task import flatten
+from runner import context as run_context
+from runner import inputs as task_inputs
+from runner.artifacts import manifest as manifests
+from runner.config.model import absolute
+from runner.context import Placement, RunContext
+from runner.declared import Outputs, Section, config_class, output_path, typed
+
+
+class RunTask(luigi.Task):
+    """A luigi task whose paths lie under the run's artifact directory.
+
+    Attributes:
+        outputs: name -> file or folder in the task's own directory; on an instance the absolute
+            `pathlib.Path` of each.
+        sources: name -> file, folder or glob that the task reads from outside, below
+            ``PathConfig.input``, or below another named input as ``"labels:train.csv"``.
+        config: the task's section: an instance of the class that ``config: …`` names, or a dict.
+    """
+
+    outputs: Mapping[str, Any] = {}
+    sources: ClassVar[Mapping[str, str]] = {}
+
+    _partial: Path | None = None  # where run() writes while it is executed
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not isinstance(cls.__dict__.get("config", cls.config), cached_property):
+            raise TypeError(f"{cls.__name__}: write `config: <class>` alone; values are in the TOML")
+        declared = cls.__dict__.get("outputs")
+        if isinstance(declared, Mapping):
+            cls.outputs = Outputs(declared)  # type: ignore[assignment]  # a descriptor from here on
+
+    # What a task reads.
+
+    @cached_property
+    def config(self) -> Any:
+        values = self._section()
+        model = config_class(type(self))
+        return typed(model, values) if model else Section(self.get_task_family(), values)
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """What the required tasks and `sources` offer, by name: `Path`, or a list for a glob.
+
+        A name that several of them offer must be said in full: ``"Preprocessor.train"``.
+        """
+        return task_inputs.of(self)
+
+    @property
+    def path_config(self) -> Mapping[str, str]:
+        """Directories by name: tasks of the graph, and the entries of `[PathConfig]`."""
+        return PathLookup(self, self.run_context)
+
+    @property
+    def input_paths_dict(self) -> dict[str, str]:
+        """Inputs of the older form, by name, as strings."""
+        if self._older_form():
+            return {name: str(path) for name, path in self.build_input_output_path_dicts()[0].items()}
+        return {name: str(path) for name, path in self.inputs.items()}
+
+    # What a task writes.
+
+    @property
+    def directory(self) -> Path:
+        """The task's directory; while `run()` is executed, the place that will become it."""
+        return self._partial or self.placement.directory
+
+    @property
+    def output_paths_dict(self) -> dict[str, str]:
+        """Outputs by name, as strings."""
+        return {name: str(self.directory / path) for name, path in self.declared_outputs().items()}
+
+    def output(self) -> dict[str, luigi.LocalTarget]:
+        return {name: luigi.LocalTarget(path) for name, path in self.output_paths_dict.items()}
+
+    def build_input_output_path_dicts(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """The older form: override it to return (inputs, outputs), name -> path."""
+        return {}, {}
+
+    def complete(self) -> bool:
+        """Whether the task's manifest is there and valid, or its directory was pinned as it is."""
+        run = self.run_context
+        if self.task_id in run.finished:
+            return True
+        place = self.placement
+        if place.decision != "reused":
+            manifest = manifests.read(place.directory)
+            if manifest is None or manifests.damage(place.directory, manifest):
+                return False
+        run.finished.add(self.task_id)
+        return True
+
+    # Where it stands.
+
+    @property
+    def run_context(self) -> RunContext:
+        return run_context.current()
+
+    @property
+    def placement(self) -> Placement:
+        return self.run_context.places[self.task_id]
+
+    @property
+    def artifacts_uri_path(self) -> str:
+        """The run's artifact directory, ending in a slash."""
+        return f"{self.run_context.artifact_dir}/"
+
+    def declared_outputs(self) -> dict[str, str]:
+        """Declared outputs: name -> path inside of the task's directory.
+
+        Raises:
+            GraphError: one lies outside of it.
+        """
+        if self._older_form():
+            declared = dict(self.build_input_output_path_dicts()[1])
+        elif type(self).output is not RunTask.output:
+            declared = _target_paths(self.output())
+        else:
+            names = type(self).outputs
+            declared = dict(names if isinstance(names, Mapping) else self.outputs)
+        family = self.get_task_family()
+        bases = [self.directory, self.placement.directory]
+        return {name: output_path(path, bases, family, name) for name, path in declared.items()}
+
+    def effective_config(self) -> dict[str, Any]:
+        """The section with defaults written out, as plain values, without luigi parameters."""
+        config = self.config
+        return dict(config) if isinstance(config, Section) else config.model_dump(mode="json")
+
+    def logged_config(self) -> dict[str, Any]:
+        """The effective config as it may be written down: ``${VAR}`` unexpanded."""
+        params = set(self.get_param_names(include_significant=True))
+        written = self.run_context.config.written.get(self.get_task_family(), {})
+        values = {name: value for name, value in written.items() if name not in params}
+        return overlaid(self.effective_config(), values)
+
+    def _section(self) -> dict[str, Any]:
+        params = set(self.get_param_names(include_significant=True))
+        values = self.run_context.config.section(self.get_task_family())
+        return {name: value for name, value in values.items() if name not in params}
+
+    def _older_form(self) -> bool:
+        return (
+            type(self).build_input_output_path_dicts is not RunTask.build_input_output_path_dicts
+        )
+
+
+class PathLookup(Mapping[str, str]):
+    """`path_config`: absolute strings that end in a slash, so that ``path + "train.csv"`` works.
+
+    A task of the graph gives its directory; anything else an entry of `[PathConfig]`.
+    """
+
+    def __init__(self, task: RunTask, context: RunContext) -> None:
+        self._task = task
+        self._context = context
+
+    def __getitem__(self, name: str) -> str:
+        if name == self._task.get_task_family():
+            return f"{self._task.directory}/"
+        if name in self._context.families:
+            return f"{self._context.places[self._task_id(name)].directory}/"
+        if name not in self._context.config.paths:
+            raise KeyError(f"[PathConfig] has no key {name!r}, and no task of this run has that name")
+        path = absolute(self._context.config.root, self._context.config.paths[name])
+        return str(path) if path.is_file() else f"{path}/"
+
+    def _task_id(self, family: str) -> str:
+        ids = self._context.families[family]
+        required = [d.task_id for d in flatten(self._task.requires()) if d.task_id in ids]
+        if len(required or ids) > 1:
+            raise KeyError(f"{family} is in this run {len(ids)} times: use self.input() instead")
+        return (required or ids)[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._context.config.paths, **self._context.families})
+
+    def __len__(self) -> int:
+        return len({**self._context.config.paths, **self._context.families})
+
+
+def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables merged deeply; `above` wins."""
+    merged = dict(below)
+    for name, value in above.items():
+        inner = merged.get(name)
+        if isinstance(value, Mapping) and isinstance(inner, Mapping):
+            merged[name] = overlaid(inner, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _target_paths(structure: Any) -> dict[str, str]:
+    """The paths of whatever a user's own `output()` returns, by name or by number."""
+    if isinstance(structure, Mapping):
+        return {str(name): target.path for name, target in structure.items()}
+    return {str(number): target.path for number, target in enumerate(flatten(structure))}

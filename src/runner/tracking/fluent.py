@@ -1,0 +1,60 @@
+"""Makes the pipeline's run the active one for the user's own ``mlflow.…`` calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+from runner.context import RunContext
+from runner.tracking import plugin
+from runner.tracking.plugin import MetricNotes
+from runner.tracking.store import StoreLocation
+
+
+@contextmanager
+def active_run(context: RunContext, location: StoreLocation) -> Iterator[None]:
+    """While tasks are executed, MLflow's fluent API means this run; after that what it meant before."""
+    import mlflow
+
+    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+    with plugin.attached(context.run_id):
+        try:
+            mlflow.set_tracking_uri(location.uri)
+            mlflow.set_experiment(experiment_id=context.experiment_id)
+            mlflow.start_run(run_id=context.run_id, nested=True)
+            yield
+        finally:
+            mlflow.flush_async_logging()
+            while mlflow.active_run() is not None and _is_ours(mlflow.active_run(), context):
+                mlflow.end_run()
+            mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None is MLflow's own default
+
+
+@contextmanager
+def task_logs(context: RunContext, notes: MetricNotes) -> Iterator[None]:
+    """Around one task: its metrics are noted, and what it changed in MLflow is set back."""
+    import mlflow
+    from mlflow.utils.autologging_utils import AUTOLOGGING_INTEGRATIONS as autologging
+
+    if not _is_ours(mlflow.active_run(), context):  # an earlier task ended it, or began another
+        while mlflow.active_run() is not None:
+            mlflow.end_run()
+        mlflow.set_experiment(experiment_id=context.experiment_id)
+        mlflow.start_run(run_id=context.run_id)
+    uri = mlflow.get_tracking_uri()
+    before = deepcopy(autologging)
+    try:
+        with plugin.noting(notes):
+            yield
+    finally:
+        if autologging != before:
+            for name in autologging:
+                autologging[name] = before.get(name, {**autologging[name], "disable": True})
+        if mlflow.get_tracking_uri() != uri:
+            mlflow.set_tracking_uri(uri)
+
+
+def _is_ours(run: Any, context: RunContext) -> bool:
+    return run is not None and run.info.run_id == context.run_id

@@ -1,0 +1,212 @@
+"""Opening and closing the MLflow run of a pipeline, and all that is recorded on it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from runner.config import Config, to_toml
+from runner.context import RunContext
+from runner.errors import ConfigError, Problem, TrackingError
+from runner.redaction import Redactor
+from runner.tracking import reaper, surroundings
+from runner.tracking.store import StoreLocation, errors_of, hide_password
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_log = logging.getLogger(__name__)
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+LOG_NAME = "runner.log"
+SNAPSHOT_NAME = "luigi.toml"
+
+_LONGEST_PARAM = 6000  # characters; these four are MLflow's limits
+_LONGEST_TAG = 8000
+_LONGEST_KEY = 250
+_BATCH = 100
+_BAD_IN_KEY = re.compile(r"[^\w\-. :/]")
+
+
+class Recorder:
+    """Writes to the MLflow run of a pipeline, by its id.
+
+    Args:
+        client: MLflow's client of the store.
+        location: where the store is, for messages.
+        redactor: masks secrets in everything that is written.
+    """
+
+    def __init__(self, client: MlflowClient, location: StoreLocation, redactor: Redactor) -> None:
+        self.client = client
+        self.location = location
+        self.redactor = redactor
+
+    def open(self, config: Config, sections: Mapping[str, Any]) -> RunContext:
+        """Starts the run.
+
+        Args:
+            config: the run's config.
+            sections: every value to log as a parameter, by section, `${VAR}` unexpanded.
+
+        Raises:
+            TrackingError: the store refuses.
+            ConfigError: the experiment was deleted.
+        """
+        git = surroundings.git_state(config.root)
+        with errors_of(self.location):
+            experiment_id = self._experiment(config)
+            tags = self._tags(config, git)
+            run = self.client.create_run(experiment_id, tags=tags, run_name=config.run.run_name)
+            self._params(run.info.run_id, sections)
+        folder = local_folder(run.info.artifact_uri)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._write(folder / SNAPSHOT_NAME, to_toml(config.written).encode())
+            self._write(folder / "pip-freeze.txt", surroundings.packages().encode())
+            if git and git.dirty:
+                self._write(folder / "git.patch", git.patch)
+        except OSError as error:
+            self.close(run.info.run_id, "FAILED", {"runner.error": str(error)})
+            text = f"the run's artifact folder {folder} can't be written: {error.strerror}"
+            raise TrackingError(text, "check [RunConfig] artifact_root") from error
+        return RunContext(
+            config=config,
+            run_id=run.info.run_id,
+            run_name=run.info.run_name,
+            experiment_id=experiment_id,
+            artifact_dir=folder,
+        )
+
+    def log(
+        self,
+        run_id: str,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Adds metrics (at step 0, now) and tags to the run."""
+        from mlflow.entities import Metric, RunTag
+
+        now = int(time.time() * 1000)
+        values = [Metric(name, value, now, 0) for name, value in (metrics or {}).items()]
+        with errors_of(self.location):
+            for some in _chunks(values):
+                self.client.log_batch(run_id, metrics=some)
+            for pairs in _chunks(list(self._clean(tags or {}).items())):
+                self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in pairs])
+
+    def close(self, run_id: str, status: Status, tags: Mapping[str, str] | None = None) -> None:
+        """Ends the run with its final status."""
+        if tags:
+            self.log(run_id, tags=tags)
+        with errors_of(self.location):
+            self.client.set_terminated(run_id, status=status)
+
+    def _experiment(self, config: Config) -> str:
+        from mlflow.exceptions import MlflowException
+
+        name = config.run.experiment_name
+        found = self.client.get_experiment_by_name(name)
+        if found is None:
+            root = self.location.artifact_root
+            remote = self.location.uri.startswith("http") and root is not None
+            place = f"{root}/{name}" if remote else None  # a database store appends the id itself
+            try:
+                return str(self.client.create_experiment(name, artifact_location=place))
+            except MlflowException:
+                found = self.client.get_experiment_by_name(name)  # another process was faster
+                if found is None:
+                    raise
+        if found.lifecycle_stage != "active":
+            text = f"the experiment {name!r} was deleted; restore it with `mlflow experiments "
+            text += f"restore --experiment-id {found.experiment_id}`, or choose another name"
+            where = config.origins.get("RunConfig.experiment_name", "config")
+            raise ConfigError([Problem(where, "RunConfig.experiment_name", text)])
+        return str(found.experiment_id)
+
+    def _tags(self, config: Config, git: surroundings.GitState | None) -> dict[str, str]:
+        tags = {
+            **surroundings.host_tags(),
+            "mlflow.source.name": surroundings.command_line(),
+            "runner.command": surroundings.command_line(),
+            "runner.task": config.run.task,
+            reaper.PROCESS_TAG: reaper.process_tag(),
+        }
+        if config.run.description:
+            tags["mlflow.note.content"] = config.run.description
+        if git is not None:
+            tags |= {"mlflow.source.git.commit": git.commit, "runner.git.commit": git.commit}
+            tags |= {"mlflow.source.git.branch": git.branch, "runner.git.branch": git.branch}
+            tags["runner.git.dirty"] = str(git.dirty).lower()
+        tags |= {name: str(value) for name, value in config.run.tags.items()}
+        return self._clean({name: value for name, value in tags.items() if value})
+
+    def _params(self, run_id: str, sections: Mapping[str, Any]) -> None:
+        from mlflow.entities import Param
+
+        params = {}
+        for key, value in flatten(sections):
+            text = self.redactor.clean(hide_password(value))
+            params[_key(key)] = _shortened(text, _LONGEST_PARAM)
+        for some in _chunks(list(params.items())):
+            self.client.log_batch(run_id, params=[Param(k, v) for k, v in some])
+
+    def _clean(self, tags: Mapping[str, str]) -> dict[str, str]:
+        return {
+            _key(name): _shortened(self.redactor.clean(hide_password(value)), _LONGEST_TAG)
+            for name, value in tags.items()
+        }
+
+    def _write(self, path: Path, content: bytes) -> None:
+        text = hide_password(content.decode(errors="surrogateescape"))
+        path.write_bytes(self.redactor.clean(text).encode(errors="surrogateescape"))
+
+
+def local_folder(artifact_uri: str) -> Path:
+    """The folder of a run's artifacts on this machine.
+
+    Raises:
+        TrackingError: they are kept elsewhere.
+    """
+    from mlflow.utils.file_utils import local_file_uri_to_path
+
+    if re.match(r"[a-zA-Z][\w+.-]+:", artifact_uri) and not artifact_uri.startswith("file:"):
+        raise TrackingError(
+            f"the artifacts of this experiment are kept at {artifact_uri}, not in a folder "
+            "that this machine can write to",
+            "set [RunConfig] artifact_root to a shared folder, and a new experiment_name",
+        )
+    return Path(os.path.abspath(local_file_uri_to_path(artifact_uri)))
+
+
+def flatten(sections: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every value as (`Section.key.…`, text); strings as they are, lists as JSON."""
+    for section, values in sections.items():
+        waiting = [(section, values)]
+        while waiting:
+            key, value = waiting.pop()
+            if isinstance(value, Mapping) and value:
+                waiting.extend((f"{key}.{name}", inner) for name, inner in value.items())
+            elif key != section:
+                text = json.dumps(value, default=str, ensure_ascii=False)
+                yield key, value if isinstance(value, str) else text
+
+
+def _key(name: str) -> str:
+    return _BAD_IN_KEY.sub("_", name)[:_LONGEST_KEY]
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _chunks(items: list[Any]) -> Iterable[list[Any]]:
+    return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))

@@ -1,0 +1,171 @@
+"""What a result depends on beside its config: code, machine, Python, packages."""
+
+from __future__ import annotations
+
+import getpass
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+_TIMEOUT = 30.0  # seconds for one git command
+_LARGEST_SOURCE = 2**20  # bytes; an untracked file above that is data, whatever its name says
+_SOURCES = frozenset(
+    ".py .pyi .pyx .ipynb .toml .cfg .ini .yaml .yml .json .sql .sh .r .md .rst .txt "
+    ".c .h .cpp .rs .js .css .html".split()
+)
+
+
+@dataclass(frozen=True)
+class GitState:
+    """The checkout that a project is in.
+
+    Attributes:
+        commit: the hash of HEAD; empty before the first commit.
+        branch: empty on a detached HEAD.
+        dirty: whether anything differs from HEAD, untracked files included.
+        patch: ``git apply`` of it on the commit gives the project's files as they were, untracked
+            source files included.
+    """
+
+    commit: str
+    branch: str
+    dirty: bool
+    patch: bytes
+
+
+def git_state(root: Path) -> GitState | None:
+    """The git state of a folder; None when it is in no checkout, or git is not installed."""
+    if shutil.which("git") is None:
+        return None
+    status = _git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all")
+    if status is None:
+        return None
+    entries = status.decode(errors="surrogateescape").split("\0")
+    head = dict(e[2:].split(" ", 1) for e in entries if e.startswith("# ") and " " in e[2:])
+    commit = head.get("branch.oid", "")
+    commit = "" if commit == "(initial)" else commit
+    branch = head.get("branch.head", "")
+    changed = [e for e in entries if e and not e.startswith("# ")]
+    untracked = [e[2:] for e in changed if e.startswith("? ")]
+    patch = _patch(root, commit, untracked) if changed else b""
+    return GitState(commit, "" if branch == "(detached)" else branch, bool(changed), patch)
+
+
+def host_tags() -> dict[str, str]:
+    """Who and what computes: user, host, Python, platform, and the packages that matter most."""
+    return {
+        "mlflow.user": user(),
+        "mlflow.source.type": "LOCAL",
+        "runner.host": socket.gethostname(),
+        "runner.user": user(),
+        "runner.python": platform.python_version(),
+        "runner.platform": platform.platform(),
+        "runner.version": version("luigi-mlflow-runner"),
+        "runner.luigi": version("luigi"),
+        "runner.mlflow": version("mlflow"),
+    }
+
+
+def user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name, as in some containers
+        return str(os.getuid())
+
+
+def version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def command_line() -> str:
+    """The command that started the process, as one would type it."""
+    import shlex
+
+    program = Path(sys.argv[0])
+    start = ["python", "-m", "runner"] if program.name == "__main__.py" else [program.name]
+    return shlex.join([*start, *sys.argv[1:]])
+
+
+def packages() -> str:
+    """Every installed package in the form of ``pip freeze``, sorted."""
+    return "".join(f"{line}\n" for line in sorted(set(_frozen()), key=str.casefold))
+
+
+def _frozen() -> Iterator[str]:
+    for found in importlib.metadata.distributions():
+        name = found.metadata["Name"]
+        if not name:
+            continue
+        origin = json.loads(found.read_text("direct_url.json") or "{}")
+        if "vcs_info" in origin:
+            vcs = origin["vcs_info"]
+            yield f"{name} @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}"
+        else:
+            yield f"{name}=={found.version}"
+
+
+def _patch(root: Path, commit: str, untracked: Iterable[str]) -> bytes:
+    """The difference to HEAD; untracked files enter through a copy of the index."""
+    top = _git(root, "rev-parse", "--show-toplevel", "--absolute-git-dir")
+    if top is None:
+        return b""
+    checkout, git_dir = (Path(p) for p in os.fsdecode(top).splitlines())
+    base = commit or os.fsdecode(_git(root, "hash-object", "-t", "tree", os.devnull) or b"").strip()
+    sources = [name for name in untracked if _is_source(root / name)]
+    with tempfile.TemporaryDirectory() as folder:
+        index = Path(folder, "index")
+        if (git_dir / "index").exists():
+            shutil.copyfile(git_dir / "index", index)
+        env = {"GIT_INDEX_FILE": str(index)}
+        if sources:
+            names = b"\0".join(os.fsencode(name) for name in sources)
+            add = ("add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul")
+            _git(root, *add, env=env, given=names)
+        patch = _git(checkout, "diff", "--binary", base, "--", ".", ":(exclude)*.env", env=env)
+    return patch or b""
+
+
+def _is_source(path: Path) -> bool:
+    if path.suffix.lower() not in _SOURCES and path.name not in ("Makefile", "Dockerfile"):
+        return False
+    try:
+        return path.is_file() and path.stat().st_size <= _LARGEST_SOURCE
+    except OSError:
+        return False
+
+
+def _git(
+    root: Path, *args: str, env: dict[str, str] | None = None, given: bytes | None = None
+) -> bytes | None:
+    command = ["git", "-C", str(root), "-c", "core.quotepath=off", "-c", "core.fsmonitor=", *args]
+    try:
+        done = subprocess.run(
+            command,
+            input=given or b"",
+            capture_output=True,
+            timeout=_TIMEOUT,
+            check=False,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", **(env or {})},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        _log.warning("git %s: %s", args[0], error)
+        return None
+    if done.returncode:
+        _log.debug("git %s: %s", args[0], done.stderr.decode(errors="replace").strip())
+        return None
+    return done.stdout
