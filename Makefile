@@ -28,8 +28,8 @@ check: $(VENV)/.installed-dev ## lint, formatting, types, direction of imports, 
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
-	$(BIN)/lint-imports
-	$(BIN)/python scripts/check-size
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python scripts/check-size src
 
 format: $(VENV)/.installed-dev ## format the code and fix what can be fixed safely
 	$(BIN)/python -m ruff check --fix --exit-zero --quiet
@@ -44,7 +44,7 @@ ui: $(VENV)/.installed-demo ## show the runs in a browser, on this machine only;
 		--default-artifact-root ./mlruns --artifacts-destination ./mlruns
 
 lock: ## write constraints.txt anew, with today's versions
-	$(FIND_PYTHON); PYTHON="$$python" scripts/lock
+	scripts/lock
 
 clean: ## remove .venv, caches and builds; runs and their artifacts stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

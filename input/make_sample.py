@@ -5,8 +5,7 @@
 function whose last digit depends on the platform.
 
 The sample is made party by party, because people who travel together share a surname, a ticket, a
-cabin and a port. Who survives then depends on sex, class, age,
-port and the size of the family.
+cabin and a port. Who survives then depends on sex, class, age, port and the size of the family.
 """
 
 from __future__ import annotations
@@ -242,7 +241,7 @@ def written_age(dice: Dice, age: float) -> str:
 def ticket(dice: Dice, pclass: int) -> str:
     """A number of four to six digits, at times with letters before it."""
     prefix = dice.one_of(TICKET_PREFIXES[pclass])
-    start = 17000 if prefix else dice.one_of([2000, 13000, 36000, 240000, 350000])
+    start = 51000 if prefix else dice.one_of([5200, 14000, 41000, 221000, 325000])
     return f"{prefix}{start + dice.below(1900)}"
 
 

@@ -23,7 +23,9 @@ _OWN = {
     "RUNNER_LOG_LEVEL",
 }
 _MARKERS = (CONFIG_NAME, ".env", "pyproject.toml", ".git")
-_SECRET_NAME = re.compile(r"(?i)secret|token|passw|passphrase|(api|access|secret|_)_?key|credential")
+_SECRET_NAME = re.compile(
+    r"(?i)secret|token|passw|passphrase|(api|access|secret|_)_?key|credential"
+)
 _SHORTEST_SECRET = 4  # masking shorter values ("1", "yes") would tear holes into every log line
 _HARMLESS = re.compile(r"[A-Za-z_. -]{0,12}|[\d.,:]{0,8}|[^@:]*/[^@:]*")  # words, numbers, paths
 _TOLD = "environment"

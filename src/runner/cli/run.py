@@ -19,10 +19,26 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("task", required=False)
-@click.option("-c", "--config", "files", multiple=True, metavar="FILE", help="A config file; later ones win. Default: LUIGI_CONFIG_PATH, or luigi.toml in the project.")
-@click.option("-o", "--override", "overrides", multiple=True, metavar="TASK.KEY=VALUE", help="One value over the config, in TOML syntax; a bare word is a string.")
+@click.option(
+    "-c",
+    "--config",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="A config file; later ones win. Default: LUIGI_CONFIG_PATH, or luigi.toml in the project.",
+)
+@click.option(
+    "-o",
+    "--override",
+    "overrides",
+    multiple=True,
+    metavar="TASK.KEY=VALUE",
+    help="One value over the config, in TOML syntax; a bare word is a string.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would run, and why; write nothing.")
-@click.option("--force", multiple=True, metavar="TASK", help="Run this task even when it is pinned.")
+@click.option(
+    "--force", multiple=True, metavar="TASK", help="Run this task even when it is pinned."
+)
 @click.option("--run-name", metavar="NAME", help="Name of the MLflow run; default: MLflow's own.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log from INFO on.")

@@ -10,7 +10,14 @@ import click
 
 
 @click.command()
-@click.option("-c", "--config", "files", multiple=True, metavar="FILE", help="Config files; they may name another store.")
+@click.option(
+    "-c",
+    "--config",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="Config files; they may name another store.",
+)
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
 def command(files: tuple[str, ...], port: int) -> None:
     """Start the MLflow UI on 127.0.0.1 for this project's tracking store."""

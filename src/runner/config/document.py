@@ -11,15 +11,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.errors import Problem
+from runner.config.values import DEEPEST, TOO_DEEP, plain, too_deep
+from runner.errors import Problem, did_you_mean
 
 COMMAND_LINE = "command line"
 
 Overrides = Sequence[str] | Mapping[str, Any]
 
-_DEEPEST = 50  # files that extend files, and tables in tables
-_TOO_DEEP = "is nested too deeply"
+_EXTENDS = "extends"
 _OPENERS = tuple("[{\"'")  # a value that begins so is meant as TOML, never as a bare word
+_QUOTES = frozenset("\"'")
+_REFUSED = object()  # its problem has been noted
 
 
 class Document:
@@ -29,6 +31,7 @@ class Document:
         data: section -> key -> value, as TOML gives them.
         origins: `Section.key.…` of each leaf -> the file or layer that set it last.
         problems: all that went wrong so far.
+        last: the name of the file that was merged last.
     """
 
     def __init__(self, root: Path) -> None:
@@ -36,33 +39,58 @@ class Document:
         self.data: dict[str, Any] = {}
         self.origins: dict[str, str] = {}
         self.problems: list[Problem] = []
+        self.last = "config"
+        self._merged: set[Path] = set()
 
     def problem(self, where: str, key: str, text: str) -> None:
         self.problems.append(Problem(where, key, text))
 
-    def add_file(self, path: Path, *, above: tuple[Path, ...] = ()) -> None:
+    def add_file(self, path: Path) -> None:
         """Merges a file, after the files that it extends."""
-        path = path.resolve()
+        found = self._resolved(path, str(path))
+        if found is not None:
+            self._add(found, ())
+
+    def _add(self, path: Path, above: tuple[Path, ...]) -> None:
         where = self.label(path)
-        if path in above or len(above) >= _DEEPEST:
-            chain = " -> ".join(p.name for p in (*above, path))
-            self.problem(where, "", f"files extend one another in a circle: {chain}")
-            return
-        table = self._read(path, where)
+        table = self._read(path, where, f" ({above[-1].name} extends it)" if above else "")
         if table is None:
             return
-        parents = table.pop("extends", [])
-        parents = [parents] if isinstance(parents, str) else parents
-        if not isinstance(parents, list) or not all(isinstance(p, str) for p in parents):
-            self.problem(where, "", "extends: expected a list of file names")
-            parents = []
-        for parent in parents:
-            self.add_file(path.parent / Path(parent).expanduser(), above=(*above, path))
+        for parent in self._parents(path, table.pop(_EXTENDS, []), where):
+            chain = (*above, path)
+            if parent in chain:
+                names = " -> ".join(p.name for p in (*chain, parent))
+                self.problem(where, "", f"files extend one another in a circle: {names}")
+            elif len(chain) >= DEEPEST:
+                self.problem(where, "", f"more than {DEEPEST} files extend one another")
+            elif parent not in self._merged:
+                # Once only: else it would undo what another file changed that extends it too.
+                self._add(parent, chain)
+        self._merged.add(path)
+        self.last = where
         for section, values in table.items():
             if isinstance(values, dict):
                 self.merge((section,), values, where)
+            elif isinstance(values, list) and values and isinstance(values[0], dict):
+                self.problem(where, section, "is written as [[…]]; a section is one table, […]")
             else:
-                self.problem(where, "", f"{section!r} stands outside of any [Section]")
+                near = did_you_mean(section, [_EXTENDS])
+                self.problem(where, "", f"{section!r} stands outside of any [Section]{near}")
+
+    def _parents(self, path: Path, names: Any, where: str) -> list[Path]:
+        names = [names] if isinstance(names, str) else names
+        if not isinstance(names, list) or not all(isinstance(n, str) and n for n in names):
+            self.problem(where, "", f"{_EXTENDS}: expected a list of file names")
+            return []
+        found = [self._resolved(Path(name), f"{where}: {_EXTENDS}", path.parent) for name in names]
+        return [parent for parent in found if parent is not None]
+
+    def _resolved(self, path: Path, where: str, folder: Path | None = None) -> Path | None:
+        try:
+            return ((folder or Path()) / path.expanduser()).resolve()
+        except (ValueError, RuntimeError, OSError):  # a NUL, an unknown ~user, links in a circle
+            self.problem(where, "", f"{str(path)!r} is no path of a file")
+            return None
 
     def merge(self, key: tuple[str, ...], value: Any, where: str) -> None:
         """Sets a value; a table is merged into the table that is there, anything else replaces."""
@@ -73,8 +101,11 @@ class Document:
                 outer = ".".join(key[:depth])
                 self.problem(where, ".".join(key), f"{outer} is a value, not a table of keys")
                 return
-        if not isinstance(value, dict):
-            self._replace(target, key, value, where)
+        if not isinstance(value, Mapping):
+            try:
+                self._replace(target, key, plain(value), where)
+            except ValueError as error:
+                self.problem(where, ".".join(map(str, key)), str(error))
             return
         if not isinstance(target.get(key[-1]), dict):
             self._replace(target, key, {}, where)
@@ -83,91 +114,91 @@ class Document:
 
     def override(self, changes: Overrides) -> None:
         """Applies ``Task.key=value`` changes, from the command line or a mapping."""
-        pairs = changes.items() if isinstance(changes, Mapping) else map(self._split, changes)
-        for pair in pairs:
-            if pair is None:
-                continue
-            name, value = pair
-            key = self._dotted(name)
-            if key is not None:
+        if isinstance(changes, Mapping):
+            pairs = [(_dotted(name), name, value) for name, value in changes.items()]
+        else:
+            pairs = [self._split(change) for change in changes]
+        for key, name, value in pairs:
+            if key is None:
+                self.problem(COMMAND_LINE, "", f"-o {name!r}: expected Section.key=value")
+            elif value is not _REFUSED:
                 self.merge(key, value, COMMAND_LINE)
 
     def label(self, path: Path) -> str:
         """A file's name as messages show it: relative to the project where it is inside."""
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
 
-    def _replace(self, target: dict[str, Any], key: tuple[str, ...], value: Any, where: str) -> None:
-        target[key[-1]] = value
+    def _replace(
+        self, target: dict[str, Any], key: tuple[str, ...], value: Any, where: str
+    ) -> None:
         name = ".".join(key)
-        for old in [k for k in self.origins if k.startswith(name + ".")]:
-            del self.origins[old]
+        if isinstance(target.get(key[-1]), dict):
+            for old in [k for k in self.origins if k.startswith(name + ".")]:
+                del self.origins[old]
+        target[key[-1]] = value
         self.origins[name] = where
 
-    def _read(self, path: Path, where: str) -> dict[str, Any] | None:
+    def _read(self, path: Path, where: str, asked: str) -> dict[str, Any] | None:
         try:
             if path.exists() and not path.is_file():
                 text = "is a directory" if path.is_dir() else "is not a regular file"
                 self.problem(where, "", text)
                 return None
             table = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-            if not _too_deep(table):
+            if not too_deep(table):
                 return table
-            self.problem(where, "", _TOO_DEEP)
+            self.problem(where, "", TOO_DEEP)
         except FileNotFoundError:
-            self.problem(where, "", "there is no such file")
+            self.problem(where, "", f"there is no such file{asked}")
         except UnicodeDecodeError as error:
             self.problem(where, "", f"is not UTF-8 text (byte {error.start})")
         except RecursionError:
-            self.problem(where, "", _TOO_DEEP)
+            self.problem(where, "", TOO_DEEP)
         except ValueError as error:
             self.problem(where, "", f"is not valid TOML: {error}")
         except OSError as error:
             self.problem(where, "", f"can't be read: {error.strerror}")
         return None
 
-    def _split(self, change: str) -> tuple[str, Any] | None:
-        name, equals, text = change.partition("=")
-        if not equals:
-            self.problem(COMMAND_LINE, "", f"-o {change!r}: expected Section.key=value")
-            return None
+    def _split(self, change: str) -> tuple[tuple[str, ...] | None, str, Any]:
+        key, name, text = _at_equals(change)
+        if key is None:
+            return None, name, _REFUSED
         try:
             parsed = tomllib.loads(f"value = {text}")
-            if set(parsed) == {"value"} and not _too_deep(parsed):
-                return name.strip(), parsed["value"]
+            if set(parsed) == {"value"} and not too_deep(parsed):
+                return key, name, parsed["value"]
         except (ValueError, RecursionError) as error:
             if text.lstrip().startswith(_OPENERS):
                 self.problem(COMMAND_LINE, "", f"-o {change!r}: not a TOML value: {error}")
-                return None
+                return key, name, _REFUSED
         if "\n" in text:
             self.problem(COMMAND_LINE, "", f"-o {change!r}: more than one line")
-            return None
-        return name.strip(), text
-
-    def _dotted(self, name: str) -> tuple[str, ...] | None:
-        try:
-            table: Any = tomllib.loads(f"{name} = 0") if "\n" not in name else {}
-        except (ValueError, RecursionError):
-            table = {}
-        key = []
-        while isinstance(table, dict) and len(table) == 1:
-            part, table = next(iter(table.items()))
-            key.append(part)
-        if not 2 <= len(key) <= _DEEPEST or table != 0:
-            self.problem(COMMAND_LINE, "", f"-o {name!r}: expected Section.key=value")
-            return None
-        return tuple(key)
+            return key, name, _REFUSED
+        return key, name, text
 
 
-def _too_deep(value: Any) -> bool:
-    """Whether tables and lists stand inside one another more than `_DEEPEST` times."""
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return False
-    return True
+def _at_equals(change: str) -> tuple[tuple[str, ...] | None, str, str]:
+    """Key, its text and the value's; the first ``=`` that is not inside of a quoted key."""
+    end = change.find("=")
+    while end >= 0:
+        key = _dotted(change[:end])
+        if key is not None:
+            return key, change[:end], change[end + 1 :]
+        end = change.find("=", end + 1) if _QUOTES.intersection(change[:end]) else -1
+    return None, change, ""
+
+
+def _dotted(name: Any) -> tuple[str, ...] | None:
+    """The parts of a dotted key with a section and at least one more part."""
+    if not isinstance(name, str) or "\n" in name:
+        return None
+    try:
+        table: Any = tomllib.loads(f"{name} = 0")
+    except (ValueError, RecursionError):
+        return None
+    key = []
+    while isinstance(table, dict) and len(table) == 1:
+        part, table = next(iter(table.items()))
+        key.append(part)
+    return tuple(key) if 2 <= len(key) <= DEEPEST and table == 0 else None

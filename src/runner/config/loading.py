@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from runner import settings as environment
-from runner.config.document import Document, Overrides
+from runner.config.document import COMMAND_LINE, Document, Overrides
 from runner.config.model import Config, SectionCheck
 from runner.config.schema import LUIGI_SECTIONS, PATHS, RUN, RunConfig, check_paths, explain
-from runner.errors import ConfigError, Problem, ProjectCodeError, did_you_mean
+from runner.errors import ConfigError, ProjectCodeError, did_you_mean
 from runner.settings import Settings
 
 #: Imports the modules named in `[RunConfig] modules` and tells the sections of the tasks in them.
@@ -51,13 +51,13 @@ def load(
     files = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
     document = Document(settings.root)
     for file in files:
-        document.add_file(file.expanduser())
+        document.add_file(file)
     if document.problems:  # what is missing from an unreadable file is no news
         raise ConfigError(document.problems)
     document.override(overrides)
     written = deepcopy(document.data)
-    _add_environment(document, settings)
     data = _expanded(document)
+    _add_environment(document, data, settings)
     run = _checked_run(document, data)
     for key, text in check_paths(data.get(PATHS, {})):
         document.problem(_origin(document, f"{PATHS}.{key}"), f"{PATHS}.{key}", text)
@@ -75,13 +75,13 @@ def load(
     )
 
 
-def _add_environment(document: Document, settings: Settings) -> None:
+def _add_environment(document: Document, data: dict[str, Any], settings: Settings) -> None:
     given = {"tracking_uri": ("MLFLOW_TRACKING_URI", settings.tracking_uri)}
     given["artifact_root"] = ("RUNNER_ARTIFACT_ROOT", settings.artifact_root)
     for key, (variable, value) in given.items():
-        said = document.origins.get(f"{RUN}.{key}")
-        if value is not None and said != "command line":
-            document.merge((RUN, key), value, settings.origins.get(variable, "environment"))
+        if value is not None and document.origins.get(f"{RUN}.{key}") != COMMAND_LINE:
+            data.setdefault(RUN, {})[key] = value
+            document.origins[f"{RUN}.{key}"] = settings.origins.get(variable, "environment")
 
 
 def _expanded(document: Document) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _known_tasks(
 def _check_sections(
     document: Document, data: Mapping[str, Any], tasks: Mapping[str, SectionCheck] | None
 ) -> None:
-    for name, values in data.items():
+    for name in data:
         if name in (RUN, PATHS) or name in LUIGI_SECTIONS:
             continue
         where = _origin(document, name)
@@ -139,14 +139,20 @@ def _check_sections(
                 text = f"unknown section{did_you_mean(name, [RUN, PATHS])}"
                 document.problem(where, name, text)
         elif name not in tasks:
-            known = [RUN, PATHS, *tasks, *sorted(LUIGI_SECTIONS)]
-            document.problem(where, name, f"unknown section{did_you_mean(name, known)}")
+            document.problem(where, name, f"unknown section{_known_section(name, tasks)}")
     for key, text in _misspelt_pins(data.get(PATHS, {}), tasks or {}):
         document.problem(_origin(document, key), key, text)
     for name, check in (tasks or {}).items():
         for inner, text in check(data.get(name, {})):
             key = f"{name}.{inner}" if inner else name
             document.problem(_origin(document, key), key, text)
+
+
+def _known_section(name: str, tasks: Mapping[str, SectionCheck]) -> str:
+    inside = next((family for family in tasks if family.startswith(f"{name}.")), None)
+    if inside is not None:
+        return f"; a task in a namespace has its section as [\"{inside}\"], with the quotes"
+    return did_you_mean(name, [RUN, PATHS, *tasks, *sorted(LUIGI_SECTIONS)])
 
 
 def _misspelt_pins(
@@ -169,4 +175,4 @@ def _origin(document: Document, key: str) -> str:
         if inside:
             return inside[-1]
         key = key.rpartition(".")[0]
-    return next(iter(document.origins.values()), "config")
+    return document.last

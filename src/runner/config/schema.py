@@ -47,6 +47,13 @@ class RunConfig(BaseModel):
             raise ValueError("expected printable characters on one line")
         return value
 
+    @field_validator("tracking_uri", "artifact_root")
+    @classmethod
+    def _place(cls, value: str | None) -> str | None:
+        if value is not None and (not value.isprintable() or not value.strip()):
+            raise ValueError("expected a path or URI")
+        return value
+
     @field_validator("tags")
     @classmethod
     def _flat(cls, value: dict[str, Any]) -> dict[str, Any]:
@@ -106,4 +113,3 @@ def _fields_at(model: type[BaseModel], names: list[str]) -> list[str]:
             return []
         model = inner.annotation
     return list(model.model_fields)
-

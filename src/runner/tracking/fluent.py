@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -12,14 +13,16 @@ from runner.tracking import plugin
 from runner.tracking.plugin import MetricNotes
 from runner.tracking.store import StoreLocation
 
+_EXPERIMENT_VARIABLE = "MLFLOW_EXPERIMENT_ID"
+
 
 @contextmanager
 def active_run(context: RunContext, location: StoreLocation) -> Iterator[None]:
-    """While tasks are executed, MLflow's fluent API means this run; after that what it meant before."""
+    """While tasks are executed, MLflow's fluent API means this run; then what it meant before."""
     import mlflow
 
     before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-    with plugin.attached(context.run_id):
+    with _experiment_kept(), plugin.attached(context.run_id):
         try:
             mlflow.set_tracking_uri(location.uri)
             mlflow.set_experiment(experiment_id=context.experiment_id)
@@ -27,9 +30,25 @@ def active_run(context: RunContext, location: StoreLocation) -> Iterator[None]:
             yield
         finally:
             mlflow.flush_async_logging()
-            while mlflow.active_run() is not None and _is_ours(mlflow.active_run(), context):
+            while _is_ours(mlflow.active_run(), context):
                 mlflow.end_run()
             mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None is MLflow's own default
+
+
+@contextmanager
+def _experiment_kept() -> Iterator[None]:
+    """Sets MLflow's active experiment back, for which it has no function of its own."""
+    from mlflow.tracking import fluent
+
+    active, variable = fluent._active_experiment_id, os.environ.get(_EXPERIMENT_VARIABLE)
+    try:
+        yield
+    finally:
+        fluent._active_experiment_id = active
+        if variable is None:
+            os.environ.pop(_EXPERIMENT_VARIABLE, None)
+        else:
+            os.environ[_EXPERIMENT_VARIABLE] = variable
 
 
 @contextmanager

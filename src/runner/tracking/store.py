@@ -78,7 +78,8 @@ def locate(config: Config) -> StoreLocation:
     if root is None:
         root = None if scheme in ("http", "https") else "mlruns"
     if root is not None and "://" not in root.removeprefix("file://"):
-        root = str(absolute(config.root, root))
+        # MLflow decodes percent signs even in a plain path.
+        root = str(absolute(config.root, root)).replace("%", "%25")
     return StoreLocation(uri, root)
 
 

@@ -1,0 +1,184 @@
+"""A project to try things on, through the front door.
+
+`project` is an empty project folder; `project.run(...)` starts ``python -m runner`` in it as a
+process of its own, `project.run_here(...)` calls the same pipeline in this process, which is
+quicker by the import of MLflow.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+CONFIG = """
+[RunConfig]
+experiment_name = "trial"
+task = "{task}"
+"""
+
+#: Two tasks, the second of which counts the letters of what the first one wrote.
+PIPELINE = '''
+import mlflow
+from runner import RunTask, TaskConfig, requires
+
+class WriteConfig(TaskConfig):
+    text: str = "hello"
+
+class Write(RunTask):
+    config: WriteConfig
+    outputs = {"text": "text.txt"}
+
+    def run(self) -> None:
+        self.outputs["text"].write_text(self.config.text)
+        mlflow.log_metric("written", len(self.config.text))
+
+@requires(Write)
+class Count(RunTask):
+    outputs = {"count": "count.txt"}
+
+    def run(self) -> None:
+        count = len(self.inputs["text"].read_text())
+        self.outputs["count"].write_text(str(count))
+        mlflow.log_metric("counted", count)
+'''
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Project:
+    """A project folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
+        return path
+
+    def pipeline(self, code: str = PIPELINE, *, task: str = "Count", config: str = "") -> None:
+        """Writes the project's tasks and its config."""
+        self.write("src/tasks/__init__.py", code)
+        self.write("luigi.toml", CONFIG.format(task=task) + textwrap.dedent(config))
+
+    def start(
+        self, *args: str, cwd: Path | None = None, env: dict[str, str] | None = None, **popen: Any
+    ) -> subprocess.Popen[str]:
+        """Starts ``python -m runner`` and returns while it goes on."""
+        # Ctrl-C must reach it as it would in a terminal, however the tests themselves were started.
+        popen.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+        return subprocess.Popen(
+            [sys.executable, "-W", "error::ResourceWarning", "-m", "runner", *args],
+            cwd=cwd or self.root,
+            env={**clean_environment(), **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **popen,
+        )
+
+    def run(self, *args: str, code: int | None = 0, **popen: Any) -> Done:
+        """Runs ``python -m runner``; `code` is the exit code that it must end with."""
+        process = self.start(*args, **popen)
+        out, err = process.communicate(timeout=240)
+        done = Done(process.returncode, out, err)
+        assert code is None or done.code == code, f"exit {done.code}\n{done.out}\n{done.err}"
+        return done
+
+    def run_here(self, *overrides: str, files: tuple[str, ...] = ("luigi.toml",), **request: Any) -> Any:
+        """Runs the pipeline in this process and returns its Report."""
+        from runner import settings
+        from runner.pipeline import Request, run
+
+        found = settings.load(self.root)
+        return run(Request([self.root / f for f in files], overrides, **request), found)
+
+    @property
+    def client(self) -> Any:
+        from mlflow import MlflowClient
+
+        return MlflowClient(f"sqlite:///{self.root}/mlflow.db")
+
+    def runs(self) -> list[Any]:
+        """Every MLflow run of the project, newest first."""
+        client = self.client
+        ids = [experiment.experiment_id for experiment in client.search_experiments()]
+        return list(client.search_runs(ids, order_by=["attributes.start_time DESC"]))
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without what MLflow or an outer project may have put there."""
+    ours = ("MLFLOW_", "LUIGI_", "RUNNER_", "PROJECT_ROOT")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "PYTHONWARNINGS": "", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new MLflow database, built once for all tests: its migrations take seconds."""
+    from runner.tracking import store
+
+    shared = tmp_path_factory.getbasetemp().parent / "runner-empty-store"
+    shared.mkdir(exist_ok=True)
+    path = shared / "mlflow.db"
+    with FileLock(shared / "lock"):
+        store.connect(store.StoreLocation(store.sqlite_uri(path), str(shared / "mlruns")))
+    return path
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    """An empty project, with a store."""
+    for name in set(os.environ) - set(clean_environment()):
+        monkeypatch.delenv(name)
+    root = tmp_path / "project"
+    root.mkdir()
+    shutil.copyfile(empty_store, root / "mlflow.db")
+    monkeypatch.chdir(root)
+    path = list(sys.path)
+    yield Project(root)
+    sys.path[:] = path
+
+
+@pytest.fixture
+def bare_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """An empty project without even a store."""
+    for name in set(os.environ) - set(clean_environment()):
+        monkeypatch.delenv(name)
+    root = tmp_path / "project"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    path = list(sys.path)
+    yield Project(root)
+    sys.path[:] = path
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """In CI (RUNNER_NO_SKIP) nothing may be skipped: what the tests need is installed there."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("RUNNER_NO_SKIP"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, though nothing may be skipped here: {report.longrepr}"

@@ -1,0 +1,135 @@
+"""The tracking store: created once by many, found wherever it is, named when it can't be used."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from runner import config, settings
+from runner.errors import ConfigError, TrackingError
+from runner.tracking import store
+from runner.tracking.store import StoreLocation
+from tests.conftest import PIPELINE, Project, clean_environment
+
+
+def located(project: Project, **run: str) -> StoreLocation:
+    lines = "".join(f'{key} = "{value}"\n' for key, value in run.items())
+    project.pipeline(config=lines)
+    return store.locate(config.load(project.root / "luigi.toml", settings=settings.load()))
+
+
+def test_sixteen_first_starts_on_no_store_at_all(bare_project: Project) -> None:
+    project = bare_project
+    project.pipeline()
+    started = [project.start("-o", f"Write.text={'x' * n}") for n in range(1, 17)]
+    ended = [(process, *process.communicate(timeout=280)) for process in started]
+    assert [process.returncode for process, _, _ in ended] == [0] * 16, [e for *_, e in ended]
+    runs = project.runs()
+    assert len(runs) == 16
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert len({run.info.experiment_id for run in runs}) == 1
+    assert project.client.get_experiment(runs[0].info.experiment_id).name == "trial"
+    assert sorted(run.data.metrics["counted"] for run in runs) == list(range(1, 17))
+    with closing(sqlite3.connect(project.root / "mlflow.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_the_default_store_is_the_projects_wherever_the_command_is_started(
+    project: Project,
+) -> None:
+    project.pipeline()
+    below = project.root / "src" / "tasks"
+    project.run(cwd=below)
+    assert len(project.runs()) == 1
+    assert not list(below.glob("ml*"))
+
+
+@pytest.mark.parametrize("name", ["a b", "a'b", "a#b", "a%20b", "a:b", "漢字", "a?b", 'a"b', "[x]"])
+def test_folders_with_any_name(project: Project, name: str) -> None:
+    folder = project.root / name
+    folder.mkdir()
+    inner = Project(folder)
+    inner.pipeline()
+    (folder / "mlflow.db").write_bytes((project.root / "mlflow.db").read_bytes())
+    report = inner.run_here()
+    assert report.ok
+    assert report.artifact_dir.is_relative_to(folder)
+    assert (report.artifact_dir / "Count" / "count.txt").read_text() == "5"
+    pinned = inner.run_here(f"PathConfig.Write=run:{report.run_name}")
+    assert [task.status for task in pinned.tasks] == ["reused", "ran"]
+
+
+def test_passwords_are_not_shown(project: Project) -> None:
+    found = located(project, tracking_uri="postgresql://me:hidden-word@db.example/x")
+    assert "hidden-word" in found.uri and "hidden-word" not in found.shown
+
+
+def test_a_folder_store_is_refused_with_what_to_write_instead(project: Project) -> None:
+    with pytest.raises(ConfigError, match=r"tracking_uri.*sqlite:///mlflow.db"):
+        located(project, tracking_uri="./mlruns")
+
+
+def test_a_database_that_is_none_is_left_alone(project: Project) -> None:
+    project.pipeline()
+    broken = project.root / "mlflow.db"
+    broken.write_bytes(b"not a database" * 100)
+    with pytest.raises(TrackingError, match="can't be used"):
+        project.run_here()
+    assert broken.read_bytes() == b"not a database" * 100
+
+
+def test_a_deleted_experiment_is_named_with_the_way_back(project: Project) -> None:
+    project.pipeline()
+    report = project.run_here()
+    project.client.delete_experiment(project.client.get_run(report.run_id).info.experiment_id)
+    with pytest.raises(ConfigError, match="was deleted; restore it with"):
+        project.run_here()
+
+
+@pytest.fixture
+def server(project: Project) -> Iterator[str]:
+    """A real MLflow server over the project's own store, on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["--backend-store-uri", f"sqlite:///{project.root}/mlflow.db", "--workers", "1"]
+    command += ["--default-artifact-root", str(project.root / "shared"), "--no-serve-artifacts"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "server", "--port", str(port), *command],
+        env={**clean_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        cwd=project.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    uri = f"http://127.0.0.1:{port}"
+    while process.poll() is None:
+        try:
+            urllib.request.urlopen(f"{uri}/health", timeout=5).close()
+            break
+        except OSError:
+            continue
+    yield uri
+    process.terminate()
+    process.wait(timeout=30)
+
+
+def test_a_run_on_a_tracking_server(project: Project, server: str) -> None:
+    project.pipeline(PIPELINE)
+    report = project.run_here(f"RunConfig.tracking_uri={server}")
+    assert report.ok and report.tracking_uri == server
+    (run,) = project.runs()
+    assert run.info.status == "FINISHED" and run.data.metrics == {"written": 5, "counted": 5}
+    assert (Path(run.info.artifact_uri) / "Count" / "count.txt").read_text() == "5"
+    pinned = project.run_here(
+        f"RunConfig.tracking_uri={server}", f"PathConfig.Write=run:{report.run_name}"
+    )
+    assert [task.status for task in pinned.tasks] == ["reused", "ran"]
