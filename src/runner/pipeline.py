@@ -171,6 +171,8 @@ class _Run:
             place_all(run_tasks, self._context, self._plan.lookup)
 
     def _ended(self, outcome: Outcome) -> None:
+        outcome.error = self._recorder.redactor.clean(outcome.error)
+        outcome.traceback = self._recorder.redactor.clean(outcome.traceback)
         self._outcomes[outcome.task.task_id] = outcome
         self._listener.ended(summary.label(outcome.task, self._context), outcome)
 

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus, unquote
 
 MASK = "***"
 
+_SHORTEST = 4
+_LINE = 12  # characters of a line of a secret of several lines, such as a private key
+_WORD = 8  # a password such as `postgres` is a word that stands inside of others
+
 
 class Redactor:
-    """Replaces known secret values by ``***``.
+    """Replaces known secret values by ``***``, also quoted as in URLs, JSON and Python.
 
     Args:
-        secrets: the values, longest first so that a secret inside another one does not split it.
+        secrets: the values.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = tuple(secrets)
+        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
+        # The longest first, so that a secret inside another one does not split it.
+        patterns = [_pattern(form) for form in sorted(forms, key=lambda f: (-len(f), f))]
+        self._found = re.compile("|".join(patterns)) if patterns else None
 
     def clean(self, text: str) -> str:
-        for secret in self._secrets:
-            if secret in text:
-                text = text.replace(secret, MASK)
-        return text
+        return self._found.sub(MASK, text) if self._found else text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    plain = unquote(secret)
+    yield from (secret, plain, quote(plain, safe=""), quote(plain), quote_plus(plain))
+    for value in (secret, plain):
+        yield from (repr(value)[1:-1], json.dumps(value)[1:-1])
+        yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield from (line.strip() for line in secret.splitlines() if len(line.strip()) >= _LINE)
+
+
+def _pattern(form: str) -> str:
+    if len(form) <= _WORD and form.isalpha():
+        return rf"(?<![A-Za-z]){re.escape(form)}(?![A-Za-z])"
+    return re.escape(form)

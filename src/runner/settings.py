@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from runner.errors import UsageError
 
@@ -22,14 +21,24 @@ _OWN = {
     "RUNNER_ARTIFACT_ROOT",
     "RUNNER_LOG_LEVEL",
 }
-_MARKERS = (CONFIG_NAME, ".env", "pyproject.toml", ".git")
+_MARKERS = (CONFIG_NAME, "pyproject.toml", ".git")
 _SECRET_NAME = re.compile(
-    r"(?i)secret|token|passw|passphrase|(api|access|secret|_)_?key|credential"
+    r"(?i)secret|token(?!ize)|passw|passphrase|credential|webhook|private|cookie"
+    r"|(api|access|secret|_)_?key|_pwd|_dsn|(^|_)(pass|auth|pat)($|_(?!sock))"
 )
 _SHORTEST_SECRET = 4  # masking shorter values ("1", "yes") would tear holes into every log line
-_HARMLESS = re.compile(r"[A-Za-z_. -]{0,12}|[\d.,:]{0,8}|[^@:]*/[^@:]*")  # words, numbers, paths
+_WORDS = frozenset("true false none null auto default yes on off".split())
+# What .env may hold that is no secret whatever it is called: words, numbers, dates and paths.
+_HARMLESS = re.compile(
+    r"[A-Za-z_. -]{0,12}|[\d.,:]{0,8}|[+-]?\d{0,4}(\.\d{1,6})?(e[+-]?\d{1,2})?"
+    r"|\d{4}-\d\d-\d\d|[^@:]*/[^@:]*"
+)
+_PASSWORD = re.compile(r"://[^/\s:@]*:([^@\s]+)@")
 _TOLD = "environment"
 _WRITTEN = ".env"
+
+#: What `load` itself put into the environment: the next one must not take it for said by the user.
+_lent: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -68,17 +77,18 @@ def load(start: Path | None = None, config: Path | None = None) -> Settings:
             above `start` looks like a project.
 
     Raises:
-        UsageError: RUNNER_LOG_LEVEL is no level, or PROJECT_ROOT is no folder.
+        UsageError: `.env` can't be read, RUNNER_LOG_LEVEL is no level, or a path is none.
     """
-    start = (start or Path.cwd()).resolve()
+    start = _folder(start)
+    _withdraw()
     env_file = next((d / ".env" for d in _upwards(start) if (d / ".env").is_file()), None)
     written = _read_env(env_file)
     told = {name: value for name, value in os.environ.items() if value}
     origins = {name: _TOLD if name in told else _WRITTEN for name in {*written, *told}}
-    for name, value in written.items():
-        os.environ.setdefault(name, value)
+    _lend({name: value for name, value in written.items() if name not in told}, env_file)
     values = {**written, **told}
-    root = _root(values.get("PROJECT_ROOT"), env_file, start, config)
+    base = start if "PROJECT_ROOT" in told or env_file is None else env_file.parent
+    root = _root(values.get("PROJECT_ROOT"), base, start, config)
     level = values.get("RUNNER_LOG_LEVEL", "WARNING").upper()
     if level not in LEVELS:
         raise UsageError(f"RUNNER_LOG_LEVEL is {level!r}, not one of {', '.join(LEVELS)}")
@@ -86,7 +96,7 @@ def load(start: Path | None = None, config: Path | None = None) -> Settings:
     return Settings(
         root=root,
         env_file=env_file,
-        config_path=root / Path(config_path).expanduser() if config_path else None,
+        config_path=root / _home(config_path, "LUIGI_CONFIG_PATH") if config_path else None,
         tracking_uri=values.get("MLFLOW_TRACKING_URI"),
         artifact_root=values.get("RUNNER_ARTIFACT_ROOT"),
         log_level=level,
@@ -95,12 +105,11 @@ def load(start: Path | None = None, config: Path | None = None) -> Settings:
     )
 
 
-def url_password(url: str) -> str | None:
-    """The password inside a URL such as ``postgresql://user:password@host/db``, if any."""
+def _folder(start: Path | None) -> Path:
     try:
-        return urlsplit(url).password
-    except ValueError:
-        return None
+        return (start or Path.cwd()).resolve()
+    except OSError as error:
+        raise UsageError(f"the working directory can't be read: {error.strerror}") from None
 
 
 def _upwards(folder: Path) -> Iterator[Path]:
@@ -114,16 +123,43 @@ def _read_env(path: Path | None) -> dict[str, str]:
     from dotenv import dotenv_values
 
     try:
-        found = dotenv_values(path, encoding="utf-8")
+        found = dotenv_values(path, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: can't be read as UTF-8 text ({error})") from None
     return {name: value for name, value in found.items() if value}
 
 
-def _root(given: str | None, env_file: Path | None, start: Path, config: Path | None) -> Path:
+def _withdraw() -> None:
+    """Takes back what an earlier call lent to the environment, if nobody changed it since."""
+    for name, value in _lent.items():
+        if os.environ.get(name) == value:
+            del os.environ[name]
+    _lent.clear()
+
+
+def _lend(values: Mapping[str, str], source: Path | None) -> None:
+    for name, value in values.items():
+        if name in os.environ:
+            continue
+        try:
+            os.environ[name] = value
+        except (ValueError, OSError):
+            raise UsageError(f"{source}: {name!r} can't be set in an environment") from None
+        _lent[name] = value
+
+
+def _home(path: str, variable: str) -> Path:
+    if not path.isprintable():
+        raise UsageError(f"{variable} is {path!r}, which is no path")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{variable} is {path!r}: {error}") from None
+
+
+def _root(given: str | None, base: Path, start: Path, config: Path | None) -> Path:
     if given:
-        base = env_file.parent if env_file else start
-        root = (base / Path(given).expanduser()).resolve()
+        root = (base / _home(given, "PROJECT_ROOT")).resolve()
         if not root.is_dir():
             raise UsageError(f"PROJECT_ROOT is {given!r}: {root} is not a folder")
         return root
@@ -134,23 +170,26 @@ def _root(given: str | None, env_file: Path | None, start: Path, config: Path | 
 
 
 def _marked(folder: Path) -> Path | None:
-    tests = ((d, d / name) for d in _upwards(folder) for name in _MARKERS)
-    return next((d for d, marker in tests if marker.exists()), None)
+    # A folder called .env is a virtual environment and marks nothing.
+    return next(
+        (
+            d
+            for d in _upwards(folder)
+            if (d / ".env").is_file() or any((d / name).exists() for name in _MARKERS)
+        ),
+        None,
+    )
 
 
 def _secrets(written: Mapping[str, str], told: Mapping[str, str]) -> set[str]:
     hidden = {value for name, value in written.items() if _may_be_secret(name, value)}
-    hidden |= {value for name, value in told.items() if _SECRET_NAME.search(name)}
-    passwords = (url_password(value) for value in _urls({**written, **told}.values()))
-    hidden |= {password for password in passwords if password}
-    return {value for value in hidden if len(value) >= _SHORTEST_SECRET}
+    hidden |= {v for name, v in told.items() if name not in _OWN and _SECRET_NAME.search(name)}
+    for value in (*written.values(), *told.values()):
+        hidden |= set(_PASSWORD.findall(value))  # of URLs
+    return {v for v in hidden if len(v) >= _SHORTEST_SECRET and v.casefold() not in _WORDS}
 
 
 def _may_be_secret(name: str, value: str) -> bool:
     if name in _OWN:
         return False
     return bool(_SECRET_NAME.search(name)) or not _HARMLESS.fullmatch(value)
-
-
-def _urls(values: Iterable[str]) -> list[str]:
-    return [value for value in values if "://" in value and "@" in value]

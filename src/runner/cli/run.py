@@ -67,16 +67,17 @@ def command(
     changes += [f"RunConfig.run_name={json.dumps(run_name)}"] if run_name else []
     chosen = chosen or [settings.config_path or settings.root / environment.CONFIG_NAME]
     level = "ERROR" if quiet else "INFO" if verbose else settings.log_level
+    redactor = Redactor(settings.secrets)
     display = Display(quiet=quiet or as_json)
     with _stdout_for_the_document(as_json) as document:
-        with display, console(display.log_line, level, Redactor(settings.secrets)):
+        with display, console(display.log_line, level, redactor):
             from runner.pipeline import Request, run
 
             report = run(Request(chosen, changes, force, dry_run), settings, display)
         if as_json:
             document.write(json.dumps(report.as_dict(), default=str) + "\n")
         else:
-            display.report(report, _resume_command(report))
+            display.report(report, redactor.clean(_resume_command(report)))
     return _exit_code(report)
 
 

@@ -6,12 +6,11 @@ behind it takes ``a=[1,2`` for ``[1]``.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.config.values import DEEPEST, TOO_DEEP, plain, too_deep
+from runner.config.values import DEEPEST, parse, plain
 from runner.errors import Problem, did_you_mean
 
 COMMAND_LINE = "command line"
@@ -20,6 +19,7 @@ Overrides = Sequence[str] | Mapping[str, Any]
 
 _EXTENDS = "extends"
 _OPENERS = tuple("[{\"'")  # a value that begins so is meant as TOML, never as a bare word
+_LONGEST_KEY = 1000  # characters of a key on the command line
 _QUOTES = frozenset("\"'")
 _REFUSED = object()  # its problem has been noted
 
@@ -101,11 +101,10 @@ class Document:
                 outer = ".".join(key[:depth])
                 self.problem(where, ".".join(key), f"{outer} is a value, not a table of keys")
                 return
-        if not isinstance(value, Mapping):
-            try:
-                self._replace(target, key, plain(value), where)
-            except ValueError as error:
-                self.problem(where, ".".join(map(str, key)), str(error))
+        if not isinstance(value, dict):
+            value = self._plain(".".join(key), value, where)
+            if value is not _REFUSED:
+                self._replace(target, key, value, where)
             return
         if not isinstance(target.get(key[-1]), dict):
             self._replace(target, key, {}, where)
@@ -115,7 +114,7 @@ class Document:
     def override(self, changes: Overrides) -> None:
         """Applies ``Task.key=value`` changes, from the command line or a mapping."""
         if isinstance(changes, Mapping):
-            pairs = [(_dotted(name), name, value) for name, value in changes.items()]
+            pairs = [(_dotted(n), n, self._plain(n, v)) for n, v in changes.items()]
         else:
             pairs = [self._split(change) for change in changes]
         for key, name, value in pairs:
@@ -138,24 +137,26 @@ class Document:
         target[key[-1]] = value
         self.origins[name] = where
 
+    def _plain(self, key: str, value: Any, where: str = COMMAND_LINE) -> Any:
+        try:
+            return plain(value)
+        except ValueError as error:
+            self.problem(where, key, str(error))
+            return _REFUSED
+
     def _read(self, path: Path, where: str, asked: str) -> dict[str, Any] | None:
         try:
             if path.exists() and not path.is_file():
                 text = "is a directory" if path.is_dir() else "is not a regular file"
                 self.problem(where, "", text)
                 return None
-            table = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-            if not too_deep(table):
-                return table
-            self.problem(where, "", TOO_DEEP)
+            return parse(path.read_bytes().decode("utf-8-sig"))
         except FileNotFoundError:
             self.problem(where, "", f"there is no such file{asked}")
         except UnicodeDecodeError as error:
             self.problem(where, "", f"is not UTF-8 text (byte {error.start})")
-        except RecursionError:
-            self.problem(where, "", TOO_DEEP)
         except ValueError as error:
-            self.problem(where, "", f"is not valid TOML: {error}")
+            self.problem(where, "", str(error))
         except OSError as error:
             self.problem(where, "", f"can't be read: {error.strerror}")
         return None
@@ -165,12 +166,12 @@ class Document:
         if key is None:
             return None, name, _REFUSED
         try:
-            parsed = tomllib.loads(f"value = {text}")
-            if set(parsed) == {"value"} and not too_deep(parsed):
+            parsed = parse(f"value = {text}")
+            if set(parsed) == {"value"}:
                 return key, name, parsed["value"]
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             if text.lstrip().startswith(_OPENERS):
-                self.problem(COMMAND_LINE, "", f"-o {change!r}: not a TOML value: {error}")
+                self.problem(COMMAND_LINE, "", f"-o {change!r}: the value {error}")
                 return key, name, _REFUSED
         if "\n" in text:
             self.problem(COMMAND_LINE, "", f"-o {change!r}: more than one line")
@@ -182,10 +183,11 @@ def _at_equals(change: str) -> tuple[tuple[str, ...] | None, str, str]:
     """Key, its text and the value's; the first ``=`` that is not inside of a quoted key."""
     end = change.find("=")
     while end >= 0:
-        key = _dotted(change[:end])
+        key = _dotted(change[:end]) if end < _LONGEST_KEY else None
         if key is not None:
             return key, change[:end], change[end + 1 :]
-        end = change.find("=", end + 1) if _QUOTES.intersection(change[:end]) else -1
+        quoted = end < _LONGEST_KEY and _QUOTES.intersection(change[:end])
+        end = change.find("=", end + 1) if quoted else -1
     return None, change, ""
 
 
@@ -194,8 +196,9 @@ def _dotted(name: Any) -> tuple[str, ...] | None:
     if not isinstance(name, str) or "\n" in name:
         return None
     try:
-        table: Any = tomllib.loads(f"{name} = 0")
-    except (ValueError, RecursionError):
+        table: Any = parse(f"{name} = 0")
+        name.encode()
+    except ValueError:
         return None
     key = []
     while isinstance(table, dict) and len(table) == 1:

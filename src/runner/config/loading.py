@@ -151,7 +151,7 @@ def _check_sections(
 def _known_section(name: str, tasks: Mapping[str, SectionCheck]) -> str:
     inside = next((family for family in tasks if family.startswith(f"{name}.")), None)
     if inside is not None:
-        return f"; a task in a namespace has its section as [\"{inside}\"], with the quotes"
+        return f'; a task in a namespace has its section as ["{inside}"], with the quotes'
     return did_you_mean(name, [RUN, PATHS, *tasks, *sorted(LUIGI_SECTIONS)])
 
 

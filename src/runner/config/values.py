@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import re
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +12,30 @@ DEEPEST = 50  # tables and lists inside one another
 TOO_DEEP = "is nested too deeply"
 
 _INTEGERS = range(-(2**63), 2**63)  # more than TOML promises, and than a database keeps
+# The standard library's parser takes seconds for a key of many thousand parts.
+_ENDLESS_KEY = re.compile(
+    r"""(?<![\w.-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){1000}"""
+)
 _AS_THEY_ARE = (bool, float, datetime.date, datetime.time)
+
+
+def parse(text: str) -> dict[str, Any]:
+    """A TOML document.
+
+    Raises:
+        ValueError: it is none, or is nested too deeply; the message is a sentence part.
+    """
+    if _ENDLESS_KEY.search(text):
+        raise ValueError(TOO_DEEP)
+    try:
+        table = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+    except ValueError as error:
+        raise ValueError(f"is not valid TOML: {error}") from None
+    if _too_deep(table):
+        raise ValueError(TOO_DEEP)
+    return table
 
 
 def plain(value: Any, depth: int = 0) -> Any:
@@ -36,7 +61,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     raise ValueError(f"TOML has no value for {type(value).__name__}")
 
 
-def too_deep(value: Any) -> bool:
+def _too_deep(value: Any) -> bool:
     """Whether tables and lists stand inside one another more than `DEEPEST` times."""
     level = [value]
     for _ in range(DEEPEST):

@@ -126,7 +126,7 @@ def _patch(root: Path, commit: str, untracked: Iterable[str]) -> bytes:
         return b""
     checkout, git_dir = (Path(p) for p in os.fsdecode(top).splitlines())
     base = commit or os.fsdecode(_git(root, "hash-object", "-t", "tree", os.devnull) or b"").strip()
-    sources = [name for name in untracked if _is_source(root / name)]
+    sources = [name for name in untracked if _is_source(checkout / name)]
     with tempfile.TemporaryDirectory() as folder:
         index = Path(folder, "index")
         if (git_dir / "index").exists():
@@ -135,7 +135,7 @@ def _patch(root: Path, commit: str, untracked: Iterable[str]) -> bytes:
         if sources:
             names = b"\0".join(os.fsencode(name) for name in sources)
             add = ("add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul")
-            _git(root, *add, env=env, given=names)
+            _git(checkout, *add, env=env, given=names)
         patch = _git(checkout, "diff", "--binary", base, "--", ".", ":(exclude)*.env", env=env)
     return patch or b""
 
