@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.errors import GraphError, ProjectCodeError, RunnerError, TaskFailedError
+from runner.errors import GraphError, ProjectCodeError, RunnerError
+
+if TYPE_CHECKING:
+    from runner.redaction import Redactor
 
 _DEFAULT = "run"
 _EPILOG = """Exit codes: 0 done, 1 a task failed, 2 usage or config, 3 pin or input missing,
@@ -78,8 +83,33 @@ def _exit_code(args: list[str] | None) -> int:
 
 def report_error(error: RunnerError) -> None:
     """One plain sentence and what to do next; a traceback where the user's own code failed."""
+    from runner.cli.text import safe
+
+    redactor = _redactor()
     cause = error.__cause__
     if isinstance(error, _USERS_FAULT) and cause is not None:
-        click.echo("".join(traceback.format_exception(cause)), err=True)
-    if not isinstance(error, TaskFailedError):
-        click.echo(f"runner: {error}", err=True)
+        trace = "".join(traceback.format_exception(type(cause), cause, _users_part(cause)))
+        click.echo(safe(redactor.clean(trace)), err=True)
+    click.echo(safe(redactor.clean(f"runner: {error}")), err=True)
+
+
+def _users_part(error: BaseException) -> TracebackType | None:
+    """The traceback from the first line on that is neither the runner's nor the import system's."""
+    own = os.path.dirname(os.path.dirname(__file__)) + os.sep
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith((own, "<frozen importlib", os.path.dirname(importlib.__file__))):
+            return trace
+        trace = trace.tb_next
+    return None
+
+
+def _redactor() -> Redactor:
+    from runner import settings
+    from runner.redaction import Redactor
+
+    try:
+        return Redactor(settings.load().secrets)
+    except RunnerError:  # the very one that is reported
+        return Redactor()

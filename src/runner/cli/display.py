@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -9,10 +11,12 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from runner.cli import program
+from runner.cli.text import safe, safe_line
+from runner.redaction import Redactor
 from runner.report import Report, TaskReport
 
 _STYLES = {
@@ -27,15 +31,25 @@ _REDRAWS = 5  # a second
 _WIDE = 100  # columns of a table that goes to a file or a pipe, at least
 
 
+class _Out(Console):
+    """Goes on when its reader has gone, as in ``runner … | head``: the exit code is the run's."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Display:
     """Listens to a run, and draws: a live view on a terminal, plain lines elsewhere.
 
     Args:
         quiet: show errors only.
+        redactor: masks secrets in what tasks say.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, redactor: Redactor | None = None) -> None:
         self._quiet = quiet
+        self._redactor = redactor or Redactor()
         self._err = Console(stderr=True, highlight=False)
         self._left: list[str] = []
         self._total = 0
@@ -57,7 +71,7 @@ class Display:
             self._live = None
 
     def log_line(self, line: str) -> None:
-        self._err.print(Text(line), soft_wrap=True)
+        self._err.print(Text(safe(line)), soft_wrap=True)
 
     def opened(self, context: Any, to_run: Sequence[str]) -> None:
         self._left = list(to_run)
@@ -91,35 +105,36 @@ class Display:
 
     def report(self, report: Report, resume: str) -> None:
         """The table, and below it what to do next."""
-        if self._quiet:
-            if not report.ok:
-                click_line = f"runner: {report.error}"
-                self._err.print(Text(click_line), soft_wrap=True)
+        if self._quiet and report.ok:
             return
         if report.traceback:
-            self._err.print(Text(report.traceback.rstrip()), soft_wrap=True)
-        out = Console(highlight=False)
-        if not out.is_terminal:
-            out = Console(highlight=False, width=max(_WIDE, out.width))
-        for note in report.notes:
-            out.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
-        out.print(_table(report.tasks, planned=report.status == "PLANNED"))
-        for line in _closing(report, resume):
-            out.print(line, soft_wrap=True)
+            self._err.print(self._text(report.traceback.rstrip()), soft_wrap=True)
+        out = self._err if self._quiet else _stdout()
+        if not self._quiet:
+            for note in report.notes:
+                out.print(self._text(f"note: {note}", "yellow"), soft_wrap=True)
+            out.print(_table(report.tasks, planned=report.status == "PLANNED"))
+        for line, style in _closing(report, resume):
+            out.print(self._text(line, style), soft_wrap=True)
+
+    def _text(self, text: str, style: str = "") -> Text:
+        return Text(safe(self._redactor.clean(text)), style=style)
 
     def _say(self, text: str) -> None:
         if not self._quiet:
-            self._err.print(Text(f"{time.strftime('%H:%M:%S')} {text}"), soft_wrap=True)
+            line = f"{time.strftime('%H:%M:%S')} {safe_line(text)}"
+            self._err.print(Text(line), soft_wrap=True)
 
     def _draw(self) -> Group:
         done = self._total - len(self._left) - len(self._running)
         lines = [Text(f"run {self._run_name}: {done} of {self._total} tasks done", style="bold")]
         now = time.monotonic()
         for name, since in list(self._running.items()):
-            lines.append(Text(f"  ▶ {name}  {_duration(now - since)}", style="green"))
+            lines.append(Text(f"  ▶ {safe_line(name)}  {_duration(now - since)}", style="green"))
         if self._left:
             more = f" and {len(self._left) - 8} more" if len(self._left) > 8 else ""
-            lines.append(Text(f"  then {', '.join(self._left[:8])}{more}", style="dim"))
+            names = safe_line(", ".join(self._left[:8]))
+            lines.append(Text(f"  then {names}{more}", style="dim"))
         return Group(*lines)
 
 
@@ -136,36 +151,42 @@ def _table(tasks: Iterable[TaskReport], *, planned: bool) -> Table:
     table.add_column("size", justify="right")
     table.add_column("metrics", overflow="fold")
     for task in tasks:
-        origin = f" from {escape(task.origin)}" if task.status == "reused" and task.origin else ""
+        origin = f" from {task.origin}" if task.status == "reused" and task.origin else ""
         seconds = "" if task.seconds is None else f"{task.seconds:.1f}"
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in task.metrics.items())
-        state = Text.assemble(_styled(task.status), Text.from_markup(origin))
+        state = Text.assemble(_styled(task.status), _plain(origin))
         table.add_row(_plain(task.name), state, seconds, _size(task.size), _plain(metrics))
     return table
 
 
-def _closing(report: Report, resume: str) -> Iterable[Text]:
+def _closing(report: Report, resume: str) -> Iterable[tuple[str, str]]:
+    """Lines and their styles."""
     if report.status == "PLANNED":
-        yield Text("\ndry run: nothing was written")
+        yield "\ndry run: nothing was written", ""
         return
     words = {"FINISHED": "finished", "FAILED": "FAILED", "KILLED": "KILLED"}
+    head = f"run {safe_line(report.run_name)} ({report.run_id}) {words[report.status]}"
     style = "bold green" if report.ok else "bold red"
-    head = f"\nrun {report.run_name} ({report.run_id}) {words[report.status]}"
-    yield Text(f"{head} in {_duration(report.seconds)}", style=style)
-    if report.error:
-        yield Text(f"  {report.error}", style="red")
-        for task in report.tasks:
-            if task.status == "failed" and task.kept is not None:
-                yield Text(f"  {task.name} left unfinished files in {task.kept}")
-        yield Text(f"  log       {report.artifact_dir}/runner.log")
-        yield Text(f"  continue  {resume}")
-    else:
-        yield Text(f"  files  {report.artifact_dir}")
-        yield Text("  look   python -m runner ui")
+    yield f"\n{head} in {_duration(report.seconds)}", style
+    if report.ok:
+        yield f"  files  {report.artifact_dir}", ""
+        yield f"  look   {program.name()} ui", ""
+        return
+    yield f"  {report.error}", "red"
+    for task in report.tasks:
+        if task.status == "failed" and task.kept is not None:
+            yield f"  {task.name} left unfinished files in {task.kept}", ""
+    yield f"  log       {report.artifact_dir}/runner.log", ""
+    yield f"  continue  {resume}", ""
+
+
+def _stdout() -> Console:
+    out = _Out(highlight=False)
+    return out if out.is_terminal else _Out(highlight=False, width=max(_WIDE, out.width))
 
 
 def _plain(text: str) -> Text:
-    return Text("".join(c if c.isprintable() else "�" for c in text))
+    return Text(safe_line(text))
 
 
 def _styled(status: str) -> Text:

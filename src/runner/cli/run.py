@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shlex
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
+
+from runner.cli import program
+from runner.cli.chosen import project
 
 if TYPE_CHECKING:
     from runner.report import Report
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log from INFO on.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
-def command(
+def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     task: str | None,
     files: tuple[str, ...],
     overrides: tuple[str, ...],
@@ -55,30 +56,48 @@ def command(
     as_json: bool,
 ) -> int:
     """Run TASK (default: the one that the config names) and all that it requires."""
-    from runner import settings as environment
     from runner.cli.display import Display
     from runner.logs import console
     from runner.redaction import Redactor
 
-    chosen = [Path(file).absolute() for file in files]
-    settings = environment.load(config=chosen[0] if chosen else None)
+    settings, chosen = project(files)
     changes = list(overrides)
-    changes += [f"RunConfig.task={json.dumps(task)}"] if task else []
-    changes += [f"RunConfig.run_name={json.dumps(run_name)}"] if run_name else []
-    chosen = chosen or [settings.config_path or settings.root / environment.CONFIG_NAME]
+    changes += [] if task is None else [f"RunConfig.task={_toml(task)}"]
+    changes += [] if run_name is None else [f"RunConfig.run_name={_toml(run_name)}"]
     level = "ERROR" if quiet else "INFO" if verbose else settings.log_level
     redactor = Redactor(settings.secrets)
-    display = Display(quiet=quiet or as_json)
+    display = Display(quiet=quiet or as_json, redactor=redactor)
     with _stdout_for_the_document(as_json) as document:
         with display, console(display.log_line, level, redactor):
             from runner.pipeline import Request, run
 
             report = run(Request(chosen, changes, force, dry_run), settings, display)
         if as_json:
-            document.write(json.dumps(report.as_dict(), default=str) + "\n")
+            with contextlib.suppress(BrokenPipeError):
+                document.write(redactor.clean(as_document(report)) + "\n")
+                document.flush()
         else:
-            display.report(report, redactor.clean(_resume_command(report)))
+            display.report(report, program.resume(click.get_current_context().params, report))
     return _exit_code(report)
+
+
+def as_document(report: Report) -> str:
+    """A report as strict JSON: what JSON has no number for is a string, as in MLflow's own."""
+    return json.dumps(_strict(report.as_dict()), default=str, allow_nan=False)
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _strict(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_strict(inner) for inner in value]
+    if isinstance(value, float) and value - value != 0:
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _toml(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _exit_code(report: Report) -> int:
@@ -87,15 +106,8 @@ def _exit_code(report: Report) -> int:
     return 0 if report.ok else 1
 
 
-def _resume_command(report: Report) -> str:
-    """The same command with pins to all that the run completed."""
-    program = "python -m runner" if sys.argv[0].endswith("__main__.py") else "runner"
-    pins = [word for pin in report.resume for word in ("-o", pin)]
-    return " ".join([program, *map(shlex.quote, [*sys.argv[1:], *pins])])
-
-
 @contextlib.contextmanager
-def _stdout_for_the_document(alone: bool) -> Iterator[click.utils.LazyFile | object]:
+def _stdout_for_the_document(alone: bool) -> Iterator[IO[str]]:
     """With `--json`, what tasks and their child processes print goes to stderr."""
     if not alone:
         yield sys.stdout
@@ -104,8 +116,10 @@ def _stdout_for_the_document(alone: bool) -> Iterator[click.utils.LazyFile | obj
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as document:
-            yield document
+        document = os.fdopen(os.dup(kept), "w", encoding="utf-8")
+        yield document
+        with contextlib.suppress(BrokenPipeError):
+            document.close()
     finally:
         sys.stdout.flush()
         os.dup2(kept, 1)

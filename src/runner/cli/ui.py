@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
-from pathlib import Path
 
 import click
+
+from runner.cli.chosen import project
+from runner.errors import UsageError
 
 
 @click.command()
@@ -21,16 +24,15 @@ import click
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
 def command(files: tuple[str, ...], port: int) -> None:
     """Start the MLflow UI on 127.0.0.1 for this project's tracking store."""
-    from runner import config, settings
+    from runner import config
     from runner.tracking import store
 
-    chosen = [Path(file).absolute() for file in files]
-    found = settings.load(config=chosen[0] if chosen else None)
-    chosen = chosen or [found.config_path or found.root / settings.CONFIG_NAME]
-    location = store.locate(config.load(chosen, settings=found))
+    settings, chosen = project(files)
+    location = store.locate(config.load(chosen, settings=settings))
     if location.uri.startswith("http"):
         click.echo(f"the tracking server of this project has its own page: {location.shown}")
         return
+    _check_free(port)
     store.connect(location)
     click.echo(f"MLflow UI of {location.shown}: http://127.0.0.1:{port}  (Ctrl-C ends it)")
     # On the command line the database's password would be visible to every user of the machine.
@@ -44,3 +46,13 @@ def command(files: tuple[str, ...], port: int) -> None:
     server += ["--default-artifact-root", location.artifact_root or "mlruns"]
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, *server], environment)
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            text = f"port {port} of 127.0.0.1 can't be used: {error.strerror}"
+            raise UsageError(text, "choose another one with --port") from None

@@ -61,7 +61,7 @@ class MetricNotes:
 
 def build_store(store_uri: str, artifact_uri: str | None = None) -> Any:
     """MLflow's store for a URI, guarded; MLflow calls it."""
-    if "mlflow.server.handlers" in sys.modules:  # a server's store is the server's affair
+    if artifact_uri is not None and "mlflow.server.handlers" in sys.modules:  # it is a server
         from mlflow.server.handlers import TrackingStoreRegistryWrapper
 
         return TrackingStoreRegistryWrapper._get_sqlalchemy_store(store_uri, artifact_uri)

@@ -62,9 +62,13 @@ class Recorder:
         """
         git = surroundings.git_state(config.root)
         with errors_of(self.location):
-            experiment_id = self._experiment(config)
-            tags = self._tags(config, git)
-            run = self.client.create_run(experiment_id, tags=tags, run_name=config.run.run_name)
+            experiment = self._experiment(config)
+            self._check_artifact_root(experiment, config)
+            run = self.client.create_run(
+                experiment.experiment_id,
+                tags=self._tags(config, git),
+                run_name=config.run.run_name,
+            )
             self._params(run.info.run_id, sections)
         folder = local_folder(run.info.artifact_uri)
         try:
@@ -81,7 +85,7 @@ class Recorder:
             config=config,
             run_id=run.info.run_id,
             run_name=run.info.run_name,
-            experiment_id=experiment_id,
+            experiment_id=str(experiment.experiment_id),
             artifact_dir=folder,
         )
 
@@ -110,7 +114,7 @@ class Recorder:
         with errors_of(self.location):
             self.client.set_terminated(run_id, status=status)
 
-    def _experiment(self, config: Config) -> str:
+    def _experiment(self, config: Config) -> Any:
         from mlflow.exceptions import MlflowException
 
         name = config.run.experiment_name
@@ -120,7 +124,8 @@ class Recorder:
             remote = self.location.uri.startswith("http") and root is not None
             place = f"{root}/{name}" if remote else None  # a database store appends the id itself
             try:
-                return str(self.client.create_experiment(name, artifact_location=place))
+                created = self.client.create_experiment(name, artifact_location=place)
+                return self.client.get_experiment(created)
             except MlflowException:
                 found = self.client.get_experiment_by_name(name)  # another process was faster
                 if found is None:
@@ -130,7 +135,15 @@ class Recorder:
             text += f"restore --experiment-id {found.experiment_id}`, or choose another name"
             where = config.origins.get("RunConfig.experiment_name", "config")
             raise ConfigError([Problem(where, "RunConfig.experiment_name", text)])
-        return str(found.experiment_id)
+        return found
+
+    def _check_artifact_root(self, experiment: Any, config: Config) -> None:
+        """MLflow fixes the place of artifacts when an experiment is created."""
+        place = local_folder(experiment.artifact_location)
+        root = self.location.artifact_root
+        if config.run.artifact_root and root and not place.is_relative_to(local_folder(root)):
+            text = "the experiment %r keeps its artifacts in %s; artifact_root is for new ones"
+            _log.warning(text, experiment.name, place)
 
     def _tags(self, config: Config, git: surroundings.GitState | None) -> dict[str, str]:
         tags = {

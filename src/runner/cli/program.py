@@ -1,0 +1,52 @@
+"""Commands to type, as they work where the user is."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.report import Report
+
+_COMMANDS = ("run", "ui")  # a task of such a name needs the command in front
+
+
+def name() -> str:
+    """How this program is started: by its short name where the shell finds the same one."""
+    started = Path(sys.argv[0])
+    if started.name == "runner":
+        return "runner" if _found("runner") == started.absolute() else shlex.quote(str(started))
+    python = Path(sys.executable)
+    words = ["python" if _found("python") == python else str(python), "-m", "runner"]
+    return shlex.join(words)
+
+
+def resume(params: Mapping[str, Any], report: Report) -> str:
+    """The command that was given, with pins to all that the run completed."""
+    pinned = {pin.partition("=")[0].removeprefix("PathConfig.") for pin in report.resume}
+    forced = [task for task in params["force"] if task not in pinned]
+    task = params["task"]
+    words = [
+        *([] if task is None else ["run", task] if task in _COMMANDS else [task]),
+        *_each("-c", params["files"]),
+        *_each("-o", (*params["overrides"], *report.resume)),
+        *_each("--force", forced),
+        *_each("--run-name", [params["run_name"]] if params["run_name"] else []),
+        *(f"--{flag}" for flag in ("quiet", "verbose") if params[flag]),
+    ]
+    return " ".join([name(), *map(shlex.quote, words)])
+
+
+def _each(option: str, values: Iterable[str]) -> Iterator[str]:
+    for value in values:
+        yield from (option, value)
+
+
+def _found(command: str) -> Path | None:
+    path = shutil.which(command)
+    return Path(os.path.abspath(path)) if path else None

@@ -1,0 +1,139 @@
+"""luigi's worker, and the private names of luigi and MLflow that this project relies on."""
+
+from __future__ import annotations
+
+import inspect
+
+import luigi.worker
+from luigi.scheduler import Scheduler
+from luigi.task_register import Register
+
+from tests.conftest import Project
+
+
+def parameters(function: object) -> list[str]:
+    return list(inspect.signature(function).parameters)  # type: ignore[arg-type]
+
+
+def test_luigi_is_as_the_worker_expects_it() -> None:
+    """When this fails, luigi changed: read engine/worker.py against its new release."""
+    worker = luigi.worker.Worker(scheduler=Scheduler(), no_install_shutdown_handler=True)
+    for name in ("_task_result_queue", "_scheduler", "_config", "_id", "_running_tasks"):
+        assert hasattr(worker, name), name
+    assert {"check_unfulfilled_deps", "check_complete_on_run", "timeout"} <= set(
+        worker._config.param_kwargs
+    )
+    assert parameters(worker._create_task_process) == ["task"]
+    assert parameters(worker._get_work) == []
+    expected = "self task worker_id result_queue status_reporter use_multiprocessing"
+    expected += " worker_timeout check_unfulfilled_deps check_complete_on_run task_completion_cache"
+    assert parameters(luigi.worker.TaskProcess.__init__) == expected.split()
+    reporter = "self scheduler task_id worker_id scheduler_messages"
+    assert parameters(luigi.worker.TaskStatusReporter.__init__) == reporter.split()
+    assert issubclass(luigi.worker.DequeQueue, object)
+    assert isinstance(Register._reg, list) and callable(Register.clear_instance_cache)
+    source = inspect.getsource(luigi.worker.TaskProcess)
+    assert "self.task.run()" in source and "_is_external(self.task)" in source
+
+
+def test_mlflow_is_as_the_guard_expects_it() -> None:
+    """When this fails, MLflow changed: read tracking/plugin.py and fluent.py against it."""
+    from mlflow.server.handlers import TrackingStoreRegistryWrapper
+    from mlflow.store.tracking.abstract_store import AbstractStore
+    from mlflow.tracking import fluent
+    from mlflow.tracking._tracking_service import utils
+    from mlflow.utils.autologging_utils import AUTOLOGGING_INTEGRATIONS
+
+    assert isinstance(AUTOLOGGING_INTEGRATIONS, dict)
+    assert hasattr(fluent, "_active_experiment_id")
+    assert parameters(utils._get_sqlalchemy_store) == ["store_uri", "artifact_uri"]
+    assert parameters(utils._get_rest_store)[0] == "store_uri"
+    assert callable(TrackingStoreRegistryWrapper._get_sqlalchemy_store)
+    assert parameters(AbstractStore.create_run)[1:] == [
+        "experiment_id",
+        "user_id",
+        "start_time",
+        "tags",
+        "run_name",
+    ]
+    update = ["run_id", "run_status", "end_time", "run_name"]
+    assert parameters(AbstractStore.update_run_info)[1:] == update
+    assert parameters(AbstractStore.log_batch)[1:] == ["run_id", "metrics", "params", "tags"]
+    assert parameters(AbstractStore.log_metric)[1:] == ["run_id", "metric"]
+
+
+ORDERED = """
+import luigi
+from runner import RunTask
+
+class Part(RunTask):
+    n = luigi.IntParameter()
+    outputs = {"x": "x.txt"}
+
+    @property
+    def priority(self):
+        return self.n
+
+    @property
+    def resources(self):
+        return {"slot": 1}
+
+    def run(self):
+        self.outputs["x"].touch()
+        with open("order.txt", "a") as file:
+            file.write(f"{self.n} ")
+
+class All(luigi.WrapperTask):
+    def requires(self):
+        return [Part(n=n) for n in (1, 3, 2)]
+"""
+
+
+def test_priorities_and_resources_are_luigis(project: Project) -> None:
+    project.pipeline(ORDERED, task="All", config="[resources]\nslot = 1\n")
+    assert project.run_here().ok
+    assert (project.root / "order.txt").read_text() == "3 2 1 "
+
+
+def test_a_resource_that_is_not_there_runs_nothing(project: Project) -> None:
+    project.pipeline(ORDERED, task="All", config="[resources]\nslot = 0\n")
+    report = project.run_here()
+    assert report.status == "FAILED"
+    assert {task.status for task in report.tasks} == {"not run"}
+
+
+def test_a_failed_task_stops_only_what_needs_it(project: Project) -> None:
+    project.pipeline(
+        """
+        import luigi
+        from runner import RunTask, requires
+
+        class Good(RunTask):
+            outputs = {"x": "x.txt"}
+            def run(self):
+                self.outputs["x"].touch()
+
+        class Bad(RunTask):
+            outputs = {"x": "x.txt"}
+            priority = 10
+            def run(self):
+                self.outputs["x"].write_text("half")
+                raise ValueError("no")
+
+        @requires(Good, Bad)
+        class Below(RunTask):
+            outputs = {"x": "x.txt"}
+        """,
+        task="Below",
+    )
+    report = project.run_here()
+    assert {task.name: task.status for task in report.tasks} == {
+        "Good": "ran",
+        "Bad": "failed",
+        "Below": "not run",
+    }
+    tags = project.client.get_run(report.run_id).data.tags
+    assert tags["runner.failed_task"] == "Bad" and "ValueError: no" in tags["runner.error"]
+    assert "ValueError: no" in (report.artifact_dir / "runner.log").read_text()
+    again = project.run_here(*report.resume)
+    assert {task.name: task.status for task in again.tasks}["Good"] == "reused"
