@@ -35,13 +35,8 @@ format: $(VENV)/.installed-dev ## format the code and fix what can be fixed safe
 	$(BIN)/python -m ruff check --fix --exit-zero --quiet
 	$(BIN)/python -m ruff format
 
-# Relative, because a folder's name may hold what a URI may not.
 ui: $(VENV)/.installed-demo ## show the runs in a browser, on this machine only; PORT=5000
-	echo "http://127.0.0.1:$(PORT) (Ctrl-C ends it)" >&2
-	$(BIN)/python -m mlflow server --host 127.0.0.1 --port $(PORT) \
-		--allowed-hosts localhost:$(PORT),127.0.0.1:$(PORT) \
-		--backend-store-uri sqlite:///mlflow.db \
-		--default-artifact-root ./mlruns --artifacts-destination ./mlruns
+	$(BIN)/python -m runner ui --port $(PORT)
 
 lock: ## write constraints.txt anew, with today's versions
 	scripts/lock

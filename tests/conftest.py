@@ -28,7 +28,7 @@ task = "{task}"
 """
 
 #: Two tasks, the second of which counts the letters of what the first one wrote.
-PIPELINE = '''
+PIPELINE = """
 import mlflow
 from runner import RunTask, TaskConfig, requires
 
@@ -51,7 +51,7 @@ class Count(RunTask):
         count = len(self.inputs["text"].read_text())
         self.outputs["count"].write_text(str(count))
         mlflow.log_metric("counted", count)
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ class Project:
     ) -> subprocess.Popen[str]:
         """Starts ``python -m runner`` and returns while it goes on."""
         # Ctrl-C must reach it as it would in a terminal, however the tests themselves were started.
-        popen.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+        handler = signal.default_int_handler
+        popen.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, handler))
         return subprocess.Popen(
             [sys.executable, "-W", "error::ResourceWarning", "-m", "runner", *args],
             cwd=cwd or self.root,
@@ -104,7 +105,9 @@ class Project:
         assert code is None or done.code == code, f"exit {done.code}\n{done.out}\n{done.err}"
         return done
 
-    def run_here(self, *overrides: str, files: tuple[str, ...] = ("luigi.toml",), **request: Any) -> Any:
+    def run_here(
+        self, *overrides: str, files: tuple[str, ...] = ("luigi.toml",), **request: Any
+    ) -> Any:
         """Runs the pipeline in this process and returns its Report."""
         from runner import settings
         from runner.pipeline import Request, run

@@ -7,7 +7,6 @@ import inspect
 import luigi.worker
 from luigi.scheduler import Scheduler
 from luigi.task_register import Register
-
 from tests.conftest import Project
 
 

@@ -6,7 +6,7 @@ import json
 import tomllib
 from pathlib import Path
 
-from tests.conftest import Project
+from tests.conftest import PIPELINE, Project
 
 
 def test_a_pipeline_runs_and_mlflow_has_all_of_it(project: Project) -> None:
@@ -39,7 +39,7 @@ def test_a_run_can_be_started_again_from_its_snapshot(project: Project) -> None:
 def test_two_runs_in_one_process_do_not_share_tasks_or_code(project: Project) -> None:
     project.pipeline()
     first = project.run_here("Write.text=one")
-    project.pipeline(project.root.joinpath("src/tasks/__init__.py").read_text().replace("len(self.inputs", "10 * len(self.inputs"))
+    project.pipeline(PIPELINE.replace("len(self.inputs", "10 * len(self.inputs"))
     second = project.run_here("Write.text=three")
     assert (first.artifact_dir / "Count" / "count.txt").read_text() == "3"
     assert (second.artifact_dir / "Count" / "count.txt").read_text() == "50"

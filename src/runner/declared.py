@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
+import runner.luigi_parser
 import luigi
 from runner.config.schema import explain, shown
 from runner.errors import GraphError
@@ -100,7 +100,7 @@ def config_class(cls: type) -> type[BaseModel] | None:
             module = sys.modules.get(owner.__module__)
             scope = {**vars(module), **vars(owner)} if module else dict(vars(owner))
             try:
-                annotation = eval(annotation, scope)  # noqa: S307  the project's own source
+                annotation = eval(annotation, scope)
             except NameError as error:
                 raise GraphError(f"{owner.__name__}: config: {error}") from error
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -121,7 +121,9 @@ def typed(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
     return model.model_validate_json(text, strict=True, extra="forbid")
 
 
-def check_section(cls: type[luigi.Task]) -> Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]:
+def check_section(
+    cls: type[luigi.Task],
+) -> Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]:
     """What `runner.config` calls to judge the section of a task class."""
 
     def check(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -187,4 +189,3 @@ def output_path(text: str | Path, bases: Iterable[Path], task: str, name: str) -
 
 def _iso(value: Any) -> str:
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
+import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from runner.errors import GraphError, RunnerError
 

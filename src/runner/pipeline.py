@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-import runner.luigi_parser
+import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from luigi.task import flatten
-
 from runner import config as configs
 from runner import luigi_parser, project_code, signals, summary
 from runner.artifacts.manifest import Maker
@@ -45,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
-    """Is told how a run goes on; the base does nothing with it."""
+    """Is told how a run goes on."""
 
     def opened(self, context: RunContext, to_run: Sequence[str]) -> None:
         """The MLflow run is open; `to_run` are the names of the tasks that will run."""
@@ -57,8 +56,12 @@ class Listener(Protocol):
         """A task is done, failed, or waits for a dynamic requirement."""
 
 
-class Silent(Listener):
-    """Says nothing."""
+class Silent:
+    """A listener that does nothing with what it is told."""
+
+    def opened(self, context: RunContext, to_run: Sequence[str]) -> None: ...
+    def started(self, name: str) -> None: ...
+    def ended(self, name: str, outcome: Outcome) -> None: ...
 
 
 @dataclass(frozen=True)

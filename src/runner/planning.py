@@ -9,22 +9,28 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
-import luigi
-from luigi.parameter import MissingParameterException, ParameterException
-from luigi.task import flatten
 from pydantic import ValidationError
 
+import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
+import luigi
+from runner.luigi_parser import as_parameter
+from luigi.parameter import MissingParameterException, ParameterException
+from luigi.task import flatten
 from runner import inputs
 from runner.artifacts.placement import place_all
 from runner.config import Config
 from runner.config.schema import PATHS, explain
 from runner.context import RunContext, using
 from runner.declared import config_class
-from runner.errors import ConfigError, GraphError, MissingInputError, Problem, UsageError
-from runner.errors import did_you_mean
+from runner.errors import (
+    ConfigError,
+    GraphError,
+    MissingInputError,
+    Problem,
+    UsageError,
+    did_you_mean,
+)
 from runner.graph import TaskGraph
-from runner.luigi_parser import as_parameter
 from runner.project_code import ProjectTasks
 from runner.task import RunTask, overlaid
 from runner.tracking import store

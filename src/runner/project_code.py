@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
-import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
+import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from runner.config import Config, SectionCheck
 from runner.declared import check_section
 from runner.errors import ConfigError, Problem, ProjectCodeError, did_you_mean
 
-_loaded: set[str] = set()
+#: Roots of the projects that were loaded, and the modules that were there before each.
+_loaded: list[tuple[Path, frozenset[str]]] = []
 
 
 class ProjectTasks:
@@ -36,10 +37,10 @@ class ProjectTasks:
             ProjectCodeError: a module is not there, or fails when it is imported, or two tasks
                 have one name.
         """
+        _loaded.append((self._root, frozenset(sys.modules)))
         for folder in (self._root, self._root / "src"):
-            path = str(folder)
-            if folder.is_dir() and sys.path[:1] != [path]:
-                sys.path.insert(0, path)
+            if folder.is_dir():
+                sys.path[:] = [str(folder), *(p for p in sys.path if p != str(folder))]
         importlib.invalidate_caches()
         for name in modules:
             for module in self._with_submodules(name):
@@ -68,14 +69,16 @@ class ProjectTasks:
 
     def _with_submodules(self, name: str) -> Iterator[ModuleType]:
         module = self._import(name)
+        self._check_place(module)
         yield module
         paths = getattr(module, "__path__", None)
         for found in pkgutil.walk_packages(paths, f"{name}.") if paths else ():
-            if not found.name.endswith(".__main__"):
+            # `trainer-old.py` is nobody's module: no import statement can name it.
+            last = found.name.rpartition(".")[2]
+            if last.isidentifier() and last != "__main__":
                 yield self._import(found.name)
 
     def _import(self, name: str) -> ModuleType:
-        before = set(sys.modules)
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
@@ -83,20 +86,29 @@ class ProjectTasks:
                 text = f"there is no module {name!r} in {self._root / 'src'} or {self._root}"
                 raise ProjectCodeError(text, "see [RunConfig] modules") from None
             text = f"{name} can't be imported: {error}"
-            hint = "install it into the environment that runs the runner"
+            ours = error.name is not None and self._own_file(error.name.partition(".")[0])
+            hint = "" if ours else "install it into the environment that runs the runner"
             raise ProjectCodeError(text, hint) from error
-        except Exception as error:  # whatever the user's module raises
-            text = f"{name} can't be imported: {type(error).__name__}: {error}"
-            raise ProjectCodeError(text) from error
-        finally:
-            _loaded.update(n for n in set(sys.modules) - before if self._is_project(n))
+        except (Exception, SystemExit) as error:  # whatever the user's module raises
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ProjectCodeError(f"{name} can't be imported: {what}") from error
 
-    def _is_project(self, name: str) -> bool:
-        file = getattr(sys.modules.get(name), "__file__", None)
-        if not file or name.partition(".")[0] == "runner":
-            return False
-        path = Path(file)
-        return path.is_relative_to(self._root) and "site-packages" not in path.parts
+    def _own_file(self, name: str) -> Path | None:
+        """The file or folder of a module that the project has, whether it was imported or not."""
+        path = Path(*name.split("."))
+        places = [base / path for base in (self._root / "src", self._root)]
+        found = (p for place in places for p in (place.with_suffix(".py"), place) if p.exists())
+        return next(found, None)
+
+    def _check_place(self, module: ModuleType) -> None:
+        """An installed package, or a module imported before, may have taken the name."""
+        own = self._own_file(module.__name__)
+        if own is None or _inside(module, self._root):
+            return
+        place = getattr(module, "__file__", None) or "Python itself"
+        hint = f"add an empty {own}/__init__.py" if own.is_dir() else "rename it"
+        text = f"{module.__name__!r} is {place}, and not the project's {own}"
+        raise ProjectCodeError(text, f"{hint}; see [RunConfig] modules")
 
     def _collect(self, module: ModuleType) -> None:
         for cls in vars(module).values():
@@ -114,12 +126,23 @@ class ProjectTasks:
 
 
 def loaded_modules() -> set[str]:
-    """Names of the project modules that runs of this process have imported."""
-    return set(_loaded)
+    """Names of the project modules that runs of this process have imported, by then or later."""
+    return {
+        name
+        for root, before in _loaded
+        for name, module in list(sys.modules.items())
+        if name not in before and name.partition(".")[0] != "runner" and _inside(module, root)
+    }
 
 
 def unload() -> None:
     """Lets the next run of this process read the project's modules as they are then."""
-    for name in _loaded:
-        sys.modules.pop(name, None)
+    for name in loaded_modules():
+        del sys.modules[name]
     _loaded.clear()
+
+
+def _inside(module: ModuleType, root: Path) -> bool:
+    files = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+    paths = [Path(file) for file in files if isinstance(file, str)]
+    return any(p.is_relative_to(root) and "site-packages" not in p.parts for p in paths)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
+import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
-
 from runner.context import RunContext
 from runner.engine.execution import Outcome
 from runner.planning import Plan
@@ -27,7 +26,9 @@ def task_reports(
     )
 
 
-def resume_overrides(plan: Plan, context: RunContext, done: Mapping[str, Outcome]) -> tuple[str, ...]:
+def resume_overrides(
+    plan: Plan, context: RunContext, done: Mapping[str, Outcome]
+) -> tuple[str, ...]:
     """Pins to what this run completed, for the command that goes on after a failure."""
     pins = []
     for family, ids in context.families.items():
@@ -58,7 +59,7 @@ def _task_report(
         name=label(task, context),
         status=_status(task, plan, outcome, reused, planned),
         reason=place.reason if place else _plain_reason(task, plan),
-        directory=place.directory if place and not planned or reused and place else None,
+        directory=place.directory if (place and not planned) or (reused and place) else None,
         origin=(place.origin.run_name or place.origin.run_id) if place and place.origin else "",
         seconds=outcome.seconds if outcome else None,
         size=size,

@@ -24,7 +24,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
+import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from luigi.task import flatten
 from runner import context as run_context
@@ -54,7 +54,9 @@ class RunTask(luigi.Task):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not isinstance(cls.__dict__.get("config", cls.config), cached_property):
-            raise TypeError(f"{cls.__name__}: write `config: <class>` alone; values are in the TOML")
+            raise TypeError(
+                f"{cls.__name__}: write `config: <class>` alone; values are in the TOML"
+            )
         declared = cls.__dict__.get("outputs")
         if isinstance(declared, Mapping):
             cls.outputs = Outputs(declared)  # type: ignore[assignment]  # a descriptor from here on
@@ -84,7 +86,9 @@ class RunTask(luigi.Task):
     def input_paths_dict(self) -> dict[str, str]:
         """Inputs of the older form, by name, as strings."""
         if self._older_form():
-            return {name: str(path) for name, path in self.build_input_output_path_dicts()[0].items()}
+            return {
+                name: str(path) for name, path in self.build_input_output_path_dicts()[0].items()
+            }
         return {name: str(path) for name, path in self.inputs.items()}
 
     # What a task writes.
@@ -169,9 +173,7 @@ class RunTask(luigi.Task):
         return {name: value for name, value in values.items() if name not in params}
 
     def _older_form(self) -> bool:
-        return (
-            type(self).build_input_output_path_dicts is not RunTask.build_input_output_path_dicts
-        )
+        return type(self).build_input_output_path_dicts is not RunTask.build_input_output_path_dicts
 
 
 class PathLookup(Mapping[str, str]):
@@ -190,7 +192,9 @@ class PathLookup(Mapping[str, str]):
         if name in self._context.families:
             return f"{self._context.places[self._task_id(name)].directory}/"
         if name not in self._context.config.paths:
-            raise KeyError(f"[PathConfig] has no key {name!r}, and no task of this run has that name")
+            raise KeyError(
+                f"[PathConfig] has no key {name!r}, and no task of this run has that name"
+            )
         path = absolute(self._context.config.root, self._context.config.paths[name])
         return str(path) if path.is_file() else f"{path}/"
 

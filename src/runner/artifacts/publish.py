@@ -68,7 +68,9 @@ def collect(partial: Path, outputs: Mapping[str, str], task: str) -> tuple[Liste
             f"run() must write every declared output, at self.outputs[…]; it wrote: "
             f"{_brief(name for name, _ in manifests.files_below(partial))}",
         )
-    return tuple(_listed(name, path, partial, task) for name, path in manifests.files_below(partial))
+    return tuple(
+        _listed(name, path, partial, task) for name, path in manifests.files_below(partial)
+    )
 
 
 def adopt_strays(directory: Path, partial: Path) -> None:

@@ -28,6 +28,7 @@ _STYLES = {
     "to run": "yellow",
 }
 _REDRAWS = 5  # a second
+_UNITS = ("B", "kB", "MB", "GB", "TB")
 _WIDE = 100  # columns of a table that goes to a file or a pipe, at least
 
 
@@ -196,12 +197,10 @@ def _styled(status: str) -> Text:
 def _size(size: int | None) -> str:
     if size is None:
         return ""
-    amount, unit = float(size), "B"
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if amount < 1000:
-            break
-        amount /= 1000
-    return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"
+    if size < 1000:
+        return f"{size} B"
+    power = min(len(str(size)) - 1, 14) // 3
+    return f"{size / 1000**power:.1f} {_UNITS[power]}"
 
 
 def _duration(seconds: float) -> str:

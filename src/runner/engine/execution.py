@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
-import luigi
 from filelock import FileLock, Timeout
+
+import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
+import luigi
 from luigi.task import DynamicRequirements, flatten
 from runner.artifacts import publish
 from runner.artifacts.manifest import Maker, Manifest

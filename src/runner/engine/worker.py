@@ -12,13 +12,12 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Any
 
-import runner.luigi_parser  # noqa: F401  luigi reads config files when imported, unless this is first
+import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from luigi.rpc import RemoteScheduler
 from luigi.scheduler import Scheduler
 from luigi.task_register import Register
 from luigi.worker import DequeQueue, TaskProcess, TaskStatusReporter, Worker
-
 from runner.engine.execution import Execution
 from runner.errors import Interrupted
 
@@ -66,7 +65,7 @@ class RunWorker(Worker):
         interrupted: Callable[[], int | None],
     ) -> None:
         super().__init__(scheduler=_scheduler(), no_install_shutdown_handler=True)
-        self._task_result_queue = DequeQueue()
+        self._task_result_queue: Any = DequeQueue()
         self._start = start
         self._on_start = on_start
         self._on_end = on_end

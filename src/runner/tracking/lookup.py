@@ -115,7 +115,8 @@ class RunLookup:
             text = f"no run in {self._location.shown} is called {asked!r}"
             raise MissingInputError(text, "see the runs with: python -m runner ui")
         names = ", ".join(f"{run.run_name} ({run.run_id[:8]})" for run in found[:5])
-        raise MissingInputError(f"{len(found)} runs begin with {asked!r}: {names}", "say more of it")
+        text = f"{len(found)} runs begin with {asked!r}: {names}"
+        raise MissingInputError(text, "say more of it")
 
 
 def _found(run: Any) -> FoundRun:
