@@ -33,7 +33,8 @@ _HARMLESS = re.compile(
     r"[A-Za-z_. -]{0,12}|[\d.,:]{0,8}|[+-]?\d{0,4}(\.\d{1,6})?(e[+-]?\d{1,2})?"
     r"|\d{4}-\d\d-\d\d|[^@:]*/[^@:]*"
 )
-_PASSWORD = re.compile(r"://[^/\s:@]*:([^@\s]+)@")
+_PASSWORD = re.compile(r"://[^/\s:@]*:([^@\s]+)@")  # up to the first @ …
+_GREEDY_PASSWORD = re.compile(r"://[^/\s:@]*:(\S+)@")  # … and to the last
 _TOLD = "environment"
 _WRITTEN = ".env"
 
@@ -185,7 +186,7 @@ def _secrets(written: Mapping[str, str], told: Mapping[str, str]) -> set[str]:
     hidden = {value for name, value in written.items() if _may_be_secret(name, value)}
     hidden |= {v for name, v in told.items() if name not in _OWN and _SECRET_NAME.search(name)}
     for value in (*written.values(), *told.values()):
-        hidden |= set(_PASSWORD.findall(value))  # of URLs
+        hidden |= {*_PASSWORD.findall(value), *_GREEDY_PASSWORD.findall(value)}
     return {v for v in hidden if len(v) >= _SHORTEST_SECRET and v.casefold() not in _WORDS}
 
 
