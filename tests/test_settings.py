@@ -211,7 +211,7 @@ def test_the_log_level_may_be_written_small(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("level", ["LOUD", "10", " "])
 def test_a_wrong_log_level_is_refused(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
     monkeypatch.setenv("RUNNER_LOG_LEVEL", level)
-    with pytest.raises(UsageError, match="RUNNER_LOG_LEVEL is .* not one of DEBUG, INFO"):
+    with pytest.raises(UsageError, match=r"RUNNER_LOG_LEVEL is .* not one of DEBUG, INFO"):
         settings.load()
 
 
@@ -269,6 +269,7 @@ def test_masked_in_an_env_file(tmp_path: Path, line: str) -> None:
         "USE_CACHE=true",
         "TOKENIZERS_PARALLELISM=false",
         "USE_TOKEN=true",
+        "DB_PASSWORD=postgres",
         "API_KEY=abc",
         "PROJECT_ROOT=.",
         "RUNNER_LOG_LEVEL=warning",

@@ -35,7 +35,7 @@ def test_everything_that_the_config_says_is_a_parameter(project: Project) -> Non
     tags = run.data.tags
     assert tags["mlflow.note.content"] == "a note"
     assert (tags["purpose"], tags["size"]) == ("try", "3")
-    for name in ("task", "host", "user", "python", "command", "luigi", "mlflow"):
+    for name in ("task", "host", "user", "python", "command", "luigi", "mlflow", "packages"):
         assert tags[f"runner.{name}"]
     assert "mlflow==" in (report.artifact_dir / "pip-freeze.txt").read_text()
 

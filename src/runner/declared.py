@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import runner.luigi_parser
 import luigi
+from runner.artifacts.manifest import NAME as MANIFEST
 from runner.config.schema import explain, shown
-from runner.errors import GraphError
+from runner.errors import GraphError, did_you_mean
 
 if TYPE_CHECKING:
     from runner.task import RunTask
@@ -32,9 +34,13 @@ class TaskConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def __getitem__(self, key: str) -> Any:
-        if key not in type(self).model_fields:
-            raise KeyError(key)
+        if key not in self:
+            near = did_you_mean(str(key), type(self).model_fields)
+            raise KeyError(f"{type(self).__name__} has no key {key!r}{near}")
         return getattr(self, key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in type(self).model_fields
 
 
 class Section(dict[str, Any]):
@@ -49,15 +55,35 @@ class Section(dict[str, Any]):
 
 
 class Outputs:
-    """`outputs` of a task class: the plain dict on the class, paths on an instance."""
+    """`outputs` of a task class: the plain dict on the class, paths on an instance.
 
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self.names = dict(names)
+    Args:
+        declared: the dict, or a property that returns one, for names that depend on a parameter.
+        task: the class's name, for messages.
+
+    Raises:
+        TypeError: it is something else.
+    """
+
+    def __init__(self, declared: Any, task: str) -> None:
+        self._task = task
+        self._of = declared.fget if isinstance(declared, property) else None
+        self._names = {} if self._of else dict(self._checked(declared))
 
     def __get__(self, task: RunTask | None, owner: type) -> Mapping[str, Any]:
         if task is None:
-            return dict(self.names)
-        return {name: task.directory / path for name, path in self.names.items()}
+            return dict(self._names)
+        names = self._checked(self._of(task)) if self._of else self._names
+        return {name: task.directory / path for name, path in names.items()}
+
+    def _checked(self, names: Any) -> Mapping[str, str | Path]:
+        if not isinstance(names, Mapping):
+            found = type(names).__name__
+            raise TypeError(f"{self._task}: outputs is a dict of names and paths, got a {found}")
+        for name, path in names.items():
+            if not (isinstance(name, str) and isinstance(path, str | Path)):
+                raise TypeError(f"{self._task}: outputs has {name!r}: {path!r}; a path is expected")
+        return names
 
 
 def requires(
@@ -70,10 +96,13 @@ def requires(
     passed up only when both classes declare it.
 
     Raises:
-        TypeError: no task was named, or tasks were named in both forms.
+        TypeError: no task class was named, or classes were named in both forms.
     """
     if bool(classes) == bool(named):
         raise TypeError("requires() takes task classes, or name=TaskClass pairs, and not both")
+    for given in (*classes, *named.values()):
+        if not (isinstance(given, type) and issubclass(given, luigi.Task)):
+            raise TypeError(f"requires() takes task classes, got {given!r}")
 
     def up(task: luigi.Task, upstream: type[luigi.Task]) -> luigi.Task:
         names = set(upstream.get_param_names(include_significant=True))
@@ -93,16 +122,21 @@ def requires(
 
 
 def config_class(cls: type) -> type[BaseModel] | None:
-    """The pydantic class that ``config: …`` names in a task class or a class above it."""
+    """The pydantic class that ``config: …`` names in a task class or a class above it.
+
+    Raises:
+        GraphError: the annotation names something that is not there.
+    """
     for owner in cls.__mro__:
-        annotation = owner.__dict__.get("__annotations__", {}).get("config")
-        if isinstance(annotation, str):
-            module = sys.modules.get(owner.__module__)
-            scope = {**vars(module), **vars(owner)} if module else dict(vars(owner))
-            try:
+        try:
+            annotation = inspect.get_annotations(owner).get("config")
+            if isinstance(annotation, str):
+                module = sys.modules.get(owner.__module__)
+                scope = {**vars(module), **vars(owner)} if module else dict(vars(owner))
                 annotation = eval(annotation, scope)
-            except NameError as error:
-                raise GraphError(f"{owner.__name__}: config: {error}") from error
+        except Exception as error:  # whatever evaluating the project's own source raises
+            text = f"{owner.__name__}: what `config:` names can't be found: {error}"
+            raise GraphError(text, "define or import the class above the task") from error
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             return annotation
     return None
@@ -172,7 +206,7 @@ def output_path(text: str | Path, bases: Iterable[Path], task: str, name: str) -
         text: as declared; absolute paths are looked for below `bases`.
 
     Raises:
-        GraphError: it lies outside, or is the directory itself.
+        GraphError: it lies outside, is the directory itself, or has a reserved name.
     """
     path = Path(text)
     if path.is_absolute():
@@ -184,6 +218,9 @@ def output_path(text: str | Path, bases: Iterable[Path], task: str, name: str) -
             f"{task}: output {name!r} is declared outside of the task's own directory: {text}",
             "declare a path inside it; a task may write nowhere else",
         )
+    if pure.parts[0] == MANIFEST:
+        text = f"{task}: output {name!r} has a name that the runner keeps for itself: {MANIFEST}"
+        raise GraphError(text, "give it another one")
     return pure.as_posix()
 
 

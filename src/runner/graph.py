@@ -9,6 +9,8 @@ import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by 
 import luigi
 from runner.errors import GraphError, RunnerError
 
+_SHOWN = 20  # names of a circle that a message holds
+
 
 @dataclass(frozen=True)
 class TaskGraph:
@@ -80,8 +82,10 @@ def _dependencies(task: luigi.Task) -> list[luigi.Task]:
         raise GraphError(f"{task}: requires() failed: {error}") from error
     for upstream in found:
         if not isinstance(upstream, luigi.Task):
-            kind = type(upstream).__name__
-            raise GraphError(f"{task}: requires() must return tasks, got a {kind}")
+            is_class = isinstance(upstream, type) and issubclass(upstream, luigi.Task)
+            kind = f"the class {upstream.__name__}" if is_class else f"a {type(upstream).__name__}"
+            hint = f"write {upstream.__name__}() to make a task of it" if is_class else ""
+            raise GraphError(f"{task}: requires() must return tasks, got {kind}", hint)
     return list(dict.fromkeys(found))
 
 
@@ -97,5 +101,8 @@ def _one_class_a_name(classes: dict[str, type], task: luigi.Task) -> None:
 
 def _circle(path: list[luigi.Task], again: luigi.Task) -> str:
     start = next(i for i, task in enumerate(path) if task.task_id == again.task_id)
-    names = " -> ".join(str(task) for task in [*path[start:], again])
-    return f"tasks require one another in a circle: {names}"
+    names = [str(task) for task in [*path[start:], again]]
+    if len(names) > _SHOWN:
+        more = f"({len(names) - _SHOWN} more)"
+        names = [*names[: _SHOWN // 2], more, *names[-_SHOWN // 2 :]]
+    return f"tasks require one another in a circle: {' -> '.join(names)}"

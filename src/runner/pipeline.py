@@ -118,6 +118,7 @@ class _Run:
         self._listener = listener
         self._outcomes: dict[str, Outcome] = {}
         self._begun = time.monotonic()
+        received.hold()
         with using(plan.context):
             opened = recorder.open(plan.context.config, plan.parameters())
         places = moved(plan.context.places, plan.context.artifact_dir, opened.artifact_dir)
@@ -135,17 +136,18 @@ class _Run:
         status: RunStatus = "FAILED"
         error = ""
         try:
+            self._received.release()
             log.to_file(self._context.artifact_dir / LOG_NAME)
             self._record_reuse()
             self._listener.opened(self._context, self._names_to_run())
             with using(self._context), active_run(self._context, self._plan.location):
                 succeeded = self._work()
                 succeeded = succeeded and _really_complete(self._plan.graph)
-            self._received.closing()
+            self._received.hold()
             status = "FINISHED" if succeeded else "FAILED"
             error = "" if succeeded else self._what_failed()
         except Interrupted as interrupted:
-            self._received.closing()
+            self._received.hold()
             status, error = "KILLED", f"stopped by {interrupted}"
         except BaseException as mistake:
             error = f"{type(mistake).__name__}: {mistake}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,12 +14,16 @@ from pydantic import ValidationError
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from runner.luigi_parser import as_parameter
-from luigi.parameter import MissingParameterException, ParameterException
+from luigi.parameter import (
+    MissingParameterException,
+    ParameterException,
+    ParameterVisibility,
+)
 from luigi.task import flatten
 from runner import inputs
 from runner.artifacts.placement import place_all
 from runner.config import Config
-from runner.config.schema import PATHS, explain
+from runner.config.schema import explain
 from runner.context import RunContext, using
 from runner.declared import config_class
 from runner.errors import (
@@ -63,20 +67,21 @@ class Plan:
     notes: tuple[str, ...]
 
     def parameters(self) -> dict[str, Any]:
-        """All that is logged as a parameter, by section: as written, defaults of tasks filled in."""
-        sections = dict(self.context.config.written)
-        alone = [t for t in self.graph.tasks.values() if self._alone(t)]
-        for task in alone:
+        """All that is logged as a parameter, by section: as written, with defaults filled in."""
+        config = self.context.config
+        sections = dict(config.written)
+        counts = Counter(task.get_task_family() for task in self.graph.tasks.values())
+        for task in self.graph.tasks.values():
             family = task.get_task_family()
-            known = task.to_str_params(only_public=True)
+            if counts[family] > 1:
+                continue
+            given = task.to_str_params(only_public=True)
+            known: dict[str, Any] = {**given}
             if isinstance(task, RunTask):
-                known = {**known, **task.effective_config()}
-            sections[family] = overlaid(known, sections.get(family, {}))
+                known |= task.effective_config()
+            unused = {name: given[name] for name in _unused(task, config) if name in given}
+            sections[family] = {**overlaid(known, sections.get(family, {})), **unused}
         return sections
-
-    def _alone(self, task: luigi.Task) -> bool:
-        family = task.get_task_family()
-        return sum(t.get_task_family() == family for t in self.graph.tasks.values()) == 1
 
 
 def make_plan(config: Config, project: ProjectTasks, forced: Collection[str]) -> Plan:
@@ -109,8 +114,8 @@ def make_plan(config: Config, project: ProjectTasks, forced: Collection[str]) ->
         done = frozenset(i for i in needed if complete(graph.tasks[i]))
         to_run = [graph.tasks[i] for i in needed if i not in done]
         _check_inputs(to_run, graph, config)
-        notes = tuple(note for task in graph.tasks.values() for note in _hidden(task, config))
-    return Plan(graph, tuple(needed), done, context, location, lookup, notes)
+        notes = [*_idle_force(forced, graph, needed), *_hidden(graph, config)]
+    return Plan(graph, tuple(needed), done, context, location, lookup, tuple(notes))
 
 
 def _root(config: Config, project: ProjectTasks) -> luigi.Task:
@@ -129,9 +134,10 @@ def _check_configs(graph: TaskGraph, config: Config) -> None:
     problems = []
     for task in graph.tasks.values():
         model = config_class(type(task)) if isinstance(task, RunTask) else None
+        if model is None or not isinstance(task, RunTask):
+            continue
         try:
-            if model is not None:
-                _ = task.config
+            _ = task.config
         except ValidationError as error:
             family = task.get_task_family()
             for key, text in explain(error, model):
@@ -152,41 +158,56 @@ def _check_inputs(tasks: list[luigi.Task], graph: TaskGraph, config: Config) -> 
         if not isinstance(task, RunTask)
         for target in flatten(task.output())
     }
+    run_tasks = [task for task in graph.tasks.values() if isinstance(task, RunTask)]
+    places = [task.placement for task in run_tasks]
+    to_come = {str(place.directory) for place in places if place.decision == "new"}
     retry = config.section("worker").get("retry_external_tasks", False)
     for task in tasks:
         if isinstance(task, RunTask):
             inputs.sources(task)
-            for name, path in _older_inputs(task):
-                if path not in produced and not _inside_a_task(path, task):
-                    inputs.check_readable(Path(path), task.get_task_family(), name)
+            for name, text in inputs.of_older_form(task).items():
+                path = Path(text)
+                inside = to_come.intersection(map(str, (path, *path.parents)))
+                if text not in produced and not inside:
+                    inputs.check_readable(path, task.get_task_family(), name)
         elif task.run is None and not retry:
             targets = ", ".join(str(getattr(t, "path", t)) for t in flatten(task.output()))
             raise MissingInputError(f"{task} stands for data that is not there: {targets}")
 
 
-def _older_inputs(task: RunTask) -> Iterator[tuple[str, str]]:
-    found: Mapping[str, Any] = task.build_input_output_path_dicts()[0]
-    return ((name, str(path)) for name, path in found.items())
+def _idle_force(forced: Collection[str], graph: TaskGraph, needed: list[str]) -> Iterator[str]:
+    """A complete task in front of a forced one leaves nothing to force."""
+    looked_at = {graph.tasks[task_id].get_task_family() for task_id in needed}
+    for family in forced:
+        if family not in looked_at:
+            yield f"--force {family} does nothing: what requires it is complete; force that too"
 
 
-def _inside_a_task(path: str, task: RunTask) -> bool:
-    """Whether a task of this run writes it; a pinned one was checked with its pin."""
-    places = task.run_context.places.values()
-    return any(Path(path).is_relative_to(place.directory) for place in places)
+def _hidden(graph: TaskGraph, config: Config) -> Iterator[str]:
+    """Values of a section that reach no task, because what requires it passes others."""
+    tasks: dict[str, list[luigi.Task]] = {}
+    for task in graph.tasks.values():
+        tasks.setdefault(task.get_task_family(), []).append(task)
+    for family, same in tasks.items():
+        unused = [_unused(task, config) for task in same]
+        for name, said in unused[0].items():
+            if all(name in others for others in unused):
+                used = getattr(same[0], name)
+                yield f"[{family}] {name} = {said!r} is not used: it is required with {used!r}"
 
 
-def _hidden(task: luigi.Task, config: Config) -> Iterator[str]:
-    """Values of a section that do not reach the task, because what requires it passes others."""
-    family = task.get_task_family()
-    section = config.section(family)
+def _unused(task: luigi.Task, config: Config) -> dict[str, Any]:
+    """Public parameters of which a task has another value than its section says."""
+    section = config.section(task.get_task_family())
+    found = {}
     for name, param in task.get_params():
-        if name in section:
+        if name in section and param.visibility == ParameterVisibility.PUBLIC:
             said = param.normalize(param.parse(as_parameter(section[name])))
-            used = getattr(task, name)
-            if said != used:
-                yield f"[{family}] {name} = {said!r} is not used: {task} is required with {used!r}"
+            if said != getattr(task, name):
+                found[name] = said
+    return found
 
 
 def _where(config: Config, family: str) -> str:
-    near = [v for k, v in config.origins.items() if k.startswith((f"{family}.", f"{PATHS}."))]
-    return near[0] if near else next(iter(config.origins.values()), difflib.__name__)
+    near = [v for k, v in config.origins.items() if k.startswith(f"{family}.")]
+    return near[0] if near else config.files[-1].name if config.files else "config"

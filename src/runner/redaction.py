@@ -11,7 +11,6 @@ MASK = "***"
 
 _SHORTEST = 4
 _LINE = 12  # characters of a line of a secret of several lines, such as a private key
-_WORD = 8  # a password such as `postgres` is a word that stands inside of others
 
 
 class Redactor:
@@ -24,8 +23,8 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
         # The longest first, so that a secret inside another one does not split it.
-        patterns = [_pattern(form) for form in sorted(forms, key=lambda f: (-len(f), f))]
-        self._found = re.compile("|".join(patterns)) if patterns else None
+        ordered = sorted(forms, key=lambda form: (-len(form), form))
+        self._found = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def clean(self, text: str) -> str:
         return self._found.sub(MASK, text) if self._found else text
@@ -38,9 +37,3 @@ def _forms(secret: str) -> Iterator[str]:
         yield from (repr(value)[1:-1], json.dumps(value)[1:-1])
         yield json.dumps(value, ensure_ascii=False)[1:-1]
     yield from (line.strip() for line in secret.splitlines() if len(line.strip()) >= _LINE)
-
-
-def _pattern(form: str) -> str:
-    if len(form) <= _WORD and form.isalpha():
-        return rf"(?<![A-Za-z]){re.escape(form)}(?![A-Za-z])"
-    return re.escape(form)

@@ -27,7 +27,11 @@ _SECRET_NAME = re.compile(
     r"|(api|access|secret|_)_?key|_pwd|_dsn|(^|_)(pass|auth|pat)($|_(?!sock))"
 )
 _SHORTEST_SECRET = 4  # masking shorter values ("1", "yes") would tear holes into every log line
-_WORDS = frozenset("true false none null auto default yes on off".split())
+# No secrets, whatever they are called, and found inside of much else.
+_WORDS = frozenset(
+    "true false none null auto default yes on off postgres mysql mlflow root admin user "
+    "password secret token test runner luigi".split()
+)
 # What .env may hold that is no secret whatever it is called: words, numbers, dates and paths.
 _HARMLESS = re.compile(
     r"[A-Za-z_. -]{0,12}|[\d.,:]{0,8}|[+-]?\d{0,4}(\.\d{1,6})?(e[+-]?\d{1,2})?"

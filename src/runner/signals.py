@@ -22,18 +22,24 @@ class Signals:
 
     def __init__(self) -> None:
         self.first: int | None = None
-        self._closing = False
+        self._held = False
 
     def received(self) -> int | None:
         return self.first
 
-    def closing(self) -> None:
-        """From here on signals are only noted: the run is being closed, which is short."""
-        self._closing = True
+    def hold(self) -> None:
+        """From here on signals are only noted: the run is being opened or closed."""
+        self._held = True
+
+    def release(self) -> None:
+        """Raises Interrupted for a signal that was noted, and for those that come from now on."""
+        self._held = False
+        if self.first is not None:
+            raise Interrupted(self.first)
 
     def handle(self, signum: int, frame: FrameType | None) -> None:
         self.first = self.first or signum
-        if not self._closing:
+        if not self._held:
             raise Interrupted(signum)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
@@ -12,6 +12,8 @@ from runner.planning import Plan
 from runner.report import TaskReport, TaskStatus
 from runner.task import RunTask
 
+_THERE = ("ran", "reused", "failed")  # of the others there is no directory
+
 
 def task_reports(
     plan: Plan, context: RunContext, outcomes: Mapping[str, Outcome], *, planned: bool = False
@@ -19,8 +21,15 @@ def task_reports(
     """One report a task: those of the graph, then those that turned up as dynamic requirements."""
     tasks = dict(plan.graph.tasks)
     tasks |= {task_id: outcome.task for task_id, outcome in outcomes.items()}
+    needed = frozenset(plan.needed)
     return tuple(
-        _task_report(task, plan, context, outcomes.get(task_id), planned)
+        _task_report(
+            task,
+            plan,
+            context,
+            outcomes.get(task_id),
+            _status(task_id, plan, context, outcomes.get(task_id), needed, planned),
+        )
         for task_id, task in tasks.items()
         if not isinstance(task, luigi.WrapperTask)
     )
@@ -33,9 +42,8 @@ def resume_overrides(
     pins = []
     for family, ids in context.families.items():
         ran = [i for i in ids if i in done and done[i].status == "done"]
-        reused = [i for i in ids if context.places[i].decision == "reused"]
         inside = all(context.places[i].directory.parent == context.artifact_dir for i in ran)
-        if ran and inside and len(ran) + len(reused) == len(ids):
+        if inside and len(ran) == len(ids):
             pins.append(f"PathConfig.{family}=runs:/{context.run_id}/{family}")
     return tuple(pins)
 
@@ -47,7 +55,11 @@ def label(task: luigi.Task, context: RunContext) -> str:
 
 
 def _task_report(
-    task: luigi.Task, plan: Plan, context: RunContext, outcome: Outcome | None, planned: bool
+    task: luigi.Task,
+    plan: Plan,
+    context: RunContext,
+    outcome: Outcome | None,
+    status: TaskStatus,
 ) -> TaskReport:
     place = context.places.get(task.task_id) if isinstance(task, RunTask) else None
     reused = place is not None and place.decision == "reused"
@@ -57,9 +69,9 @@ def _task_report(
         metrics = outcome.metrics
     return TaskReport(
         name=label(task, context),
-        status=_status(task, plan, outcome, reused, planned),
+        status=status,
         reason=place.reason if place else _plain_reason(task, plan),
-        directory=place.directory if (place and not planned) or (reused and place) else None,
+        directory=place.directory if place and status in _THERE else None,
         origin=(place.origin.run_name or place.origin.run_id) if place and place.origin else "",
         seconds=outcome.seconds if outcome else None,
         size=size,
@@ -70,13 +82,21 @@ def _task_report(
 
 
 def _status(
-    task: luigi.Task, plan: Plan, outcome: Outcome | None, reused: bool, planned: bool
+    task_id: str,
+    plan: Plan,
+    context: RunContext,
+    outcome: Outcome | None,
+    needed: Collection[str],
+    planned: bool,
 ) -> TaskStatus:
     if outcome is not None:
+        if outcome.status == "running":  # it waits for a dynamic requirement that did not come
+            return "not run"
         return "ran" if outcome.status == "done" else "failed"
-    if task.task_id in plan.graph.tasks and task.task_id not in plan.needed:
+    if task_id in plan.graph.tasks and task_id not in needed:
         return "not needed"
-    if reused or task.task_id in plan.complete:
+    place = context.places.get(task_id)
+    if task_id in plan.complete or (place is not None and place.decision == "reused"):
         return "reused"
     return "to run" if planned else "not run"
 

@@ -19,10 +19,11 @@ own, and what it wrote appears in the task's directory only when all of it is th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
@@ -30,9 +31,9 @@ from luigi.task import flatten
 from runner import context as run_context
 from runner import inputs as task_inputs
 from runner.artifacts import manifest as manifests
-from runner.config.model import absolute
 from runner.context import Placement, RunContext
 from runner.declared import Outputs, Section, config_class, output_path, typed
+from runner.errors import GraphError, RunnerError
 
 
 class RunTask(luigi.Task):
@@ -57,9 +58,12 @@ class RunTask(luigi.Task):
             raise TypeError(
                 f"{cls.__name__}: write `config: <class>` alone; values are in the TOML"
             )
-        declared = cls.__dict__.get("outputs")
-        if isinstance(declared, Mapping):
-            cls.outputs = Outputs(declared)  # type: ignore[assignment]  # a descriptor from here on
+        declared = inspect.getattr_static(cls, "outputs")
+        if not isinstance(declared, Outputs):
+            outputs: Any = Outputs(declared, cls.__name__)
+            cls.outputs = outputs
+        if not isinstance(cls.sources, Mapping):
+            raise TypeError(f"{cls.__name__}: sources is a dict of names and paths")
 
     # What a task reads.
 
@@ -67,7 +71,12 @@ class RunTask(luigi.Task):
     def config(self) -> Any:
         values = self._section()
         model = config_class(type(self))
-        return typed(model, values) if model else Section(self.get_task_family(), values)
+        if model:
+            return typed(model, values)
+        params = {
+            name: value for name, value in self.param_kwargs.items() if name in self._written()
+        }
+        return Section(self.get_task_family(), {**values, **params})
 
     @property
     def inputs(self) -> Mapping[str, Any]:
@@ -80,15 +89,15 @@ class RunTask(luigi.Task):
     @property
     def path_config(self) -> Mapping[str, str]:
         """Directories by name: tasks of the graph, and the entries of `[PathConfig]`."""
-        return PathLookup(self, self.run_context)
+        return task_inputs.PathLookup(self, self.run_context)
 
     @property
     def input_paths_dict(self) -> dict[str, str]:
         """Inputs of the older form, by name, as strings."""
-        if self._older_form():
-            return {
-                name: str(path) for name, path in self.build_input_output_path_dicts()[0].items()
-            }
+        if self.older_form:
+            found = self._older_dicts()[0].items()
+            run = self.run_context
+            return {name: task_inputs.redirected(str(path), run) for name, path in found}
         return {name: str(path) for name, path in self.inputs.items()}
 
     # What a task writes.
@@ -131,7 +140,16 @@ class RunTask(luigi.Task):
 
     @property
     def placement(self) -> Placement:
-        return self.run_context.places[self.task_id]
+        """Where the task lies.
+
+        Raises:
+            RunnerError: nothing in this run requires the task.
+        """
+        try:
+            return self.run_context.places[self.task_id]
+        except KeyError:
+            text = f"{self} has no directory: nothing in this run requires it"
+            raise RunnerError(text, "name it in requires(), or yield it in run()") from None
 
     @property
     def artifacts_uri_path(self) -> str:
@@ -142,23 +160,23 @@ class RunTask(luigi.Task):
         """Declared outputs: name -> path inside of the task's directory.
 
         Raises:
-            GraphError: one lies outside of it.
+            GraphError: one lies outside of it, or is no path.
         """
-        if self._older_form():
-            declared = dict(self.build_input_output_path_dicts()[1])
-        elif type(self).output is not RunTask.output:
-            declared = _target_paths(self.output())
-        else:
-            names = type(self).outputs
-            declared = dict(names if isinstance(names, Mapping) else self.outputs)
         family = self.get_task_family()
-        bases = [self.directory, self.placement.directory]
+        if self.older_form:
+            declared = self._older_dicts()[1]
+        elif type(self).output is not RunTask.output:
+            declared = _target_paths(self.output(), family)
+        else:
+            declared = self.outputs
+        # The older form may build them from `artifacts_uri_path`, which knows nothing of pins.
+        bases = [self.directory, self.placement.directory, self.run_context.artifact_dir / family]
         return {name: output_path(path, bases, family, name) for name, path in declared.items()}
 
     def effective_config(self) -> dict[str, Any]:
         """The section with defaults written out, as plain values, without luigi parameters."""
         config = self.config
-        return dict(config) if isinstance(config, Section) else config.model_dump(mode="json")
+        return self._section() if isinstance(config, Section) else config.model_dump(mode="json")
 
     def logged_config(self) -> dict[str, Any]:
         """The effective config as it may be written down: ``${VAR}`` unexpanded."""
@@ -167,49 +185,29 @@ class RunTask(luigi.Task):
         values = {name: value for name, value in written.items() if name not in params}
         return overlaid(self.effective_config(), values)
 
+    def _written(self) -> dict[str, Any]:
+        return self.run_context.config.section(self.get_task_family())
+
     def _section(self) -> dict[str, Any]:
         params = set(self.get_param_names(include_significant=True))
-        values = self.run_context.config.section(self.get_task_family())
-        return {name: value for name, value in values.items() if name not in params}
+        return {name: value for name, value in self._written().items() if name not in params}
 
-    def _older_form(self) -> bool:
+    def _older_dicts(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        method = f"{self.get_task_family()}: build_input_output_path_dicts()"
+        try:
+            found = self.build_input_output_path_dicts()
+        except RunnerError:
+            raise
+        except Exception as error:  # the user's own code
+            raise GraphError(f"{method} failed: {type(error).__name__}: {error}") from error
+        match found:
+            case (Mapping() as inputs, Mapping() as outputs):
+                return inputs, outputs
+        raise GraphError(f"{method} must return two dicts, inputs and outputs")
+
+    @property
+    def older_form(self) -> bool:
         return type(self).build_input_output_path_dicts is not RunTask.build_input_output_path_dicts
-
-
-class PathLookup(Mapping[str, str]):
-    """`path_config`: absolute strings that end in a slash, so that ``path + "train.csv"`` works.
-
-    A task of the graph gives its directory; anything else an entry of `[PathConfig]`.
-    """
-
-    def __init__(self, task: RunTask, context: RunContext) -> None:
-        self._task = task
-        self._context = context
-
-    def __getitem__(self, name: str) -> str:
-        if name == self._task.get_task_family():
-            return f"{self._task.directory}/"
-        if name in self._context.families:
-            return f"{self._context.places[self._task_id(name)].directory}/"
-        if name not in self._context.config.paths:
-            raise KeyError(
-                f"[PathConfig] has no key {name!r}, and no task of this run has that name"
-            )
-        path = absolute(self._context.config.root, self._context.config.paths[name])
-        return str(path) if path.is_file() else f"{path}/"
-
-    def _task_id(self, family: str) -> str:
-        ids = self._context.families[family]
-        required = [d.task_id for d in flatten(self._task.requires()) if d.task_id in ids]
-        if len(required or ids) > 1:
-            raise KeyError(f"{family} is in this run {len(ids)} times: use self.input() instead")
-        return (required or ids)[0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**self._context.config.paths, **self._context.families})
-
-    def __len__(self) -> int:
-        return len({**self._context.config.paths, **self._context.families})
 
 
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,8 +222,14 @@ def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
-def _target_paths(structure: Any) -> dict[str, str]:
+def _target_paths(structure: Any, task: str) -> dict[str, str]:
     """The paths of whatever a user's own `output()` returns, by name or by number."""
-    if isinstance(structure, Mapping):
-        return {str(name): target.path for name, target in structure.items()}
-    return {str(number): target.path for number, target in enumerate(flatten(structure))}
+    named = structure.items() if isinstance(structure, Mapping) else enumerate(flatten(structure))
+    paths = {str(name): getattr(target, "path", None) for name, target in named}
+    for name, path in paths.items():
+        if not isinstance(path, str | Path):
+            raise GraphError(
+                f"{task}: output() has {name!r}, which is no target with a path",
+                "return luigi.LocalTarget objects; a plain luigi.Task may have others",
+            )
+    return cast(dict[str, str], paths)

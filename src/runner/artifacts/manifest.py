@@ -5,8 +5,10 @@ It lists every file with its size and digest, and says what computed them. It is
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -24,7 +26,7 @@ _LARGEST = 256 * 2**20  # bytes; far above what 100,000 files need
 
 def _inside(path: str) -> str:
     pure = PurePosixPath(path)
-    if not path or pure.is_absolute() or ".." in pure.parts or "\0" in path:
+    if not pure.parts or pure.is_absolute() or ".." in pure.parts or "\0" in path:
         raise ValueError("expected a path inside the task's directory")
     return path
 
@@ -94,13 +96,22 @@ def read(directory: Path) -> Manifest | None:
     """
     path = directory / NAME
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST:
+        if not os.path.lexists(path):
             return None
-        return Manifest.model_validate_json(path.read_bytes())
-    except (ValidationError, OSError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
-        _log.warning("%s is damaged and is taken as absent: %s", path, reason)
-        return None
+        size = regular_size(path)
+        if size <= _LARGEST:
+            return Manifest.model_validate_json(path.read_bytes())
+        reason = f"{size} bytes are too many"
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in found["loc"])
+        reason = f"{place}: {found['msg']}" if place else found["msg"]
+        if place == "version":
+            reason = "it is of another version of the runner"
+    except (OSError, RecursionError) as error:
+        reason = str(error)
+    _log.warning("%s is damaged and is taken as absent: %s", path, reason)
+    return None
 
 
 def write(directory: Path, manifest: Manifest) -> None:
@@ -120,23 +131,45 @@ def damage(directory: Path, manifest: Manifest, *, digests: bool = False) -> str
     for file in manifest.files:
         path = directory / file.path
         try:
-            size = path.stat().st_size
-        except OSError:
+            size = regular_size(path)
+        except FileNotFoundError:
             return f"{file.path} is missing"
+        except OSError as error:
+            return f"{file.path}: {error.strerror}"
         if size != file.size:
             return f"{file.path} has {size} bytes, not {file.size}"
         if digests and digest(path) != file.digest:
             return f"{file.path} has other bytes than when it was published"
+    return _missing_or_extra(directory, manifest)
+
+
+def _missing_or_extra(directory: Path, manifest: Manifest) -> str | None:
     listed = {file.path for file in manifest.files}
     for name, output in manifest.outputs.items():
         path = directory / output
-        if not path.exists():
+        if not os.path.exists(path):
             return f"{output} ({name}) is missing"
-        if path.is_dir():
+        if output not in listed and not os.path.isdir(path):
+            return f"{output} ({name}) was added later"
+        try:
             extra = sorted(set(_names(path, directory)) - listed)
-            if extra:
-                return f"{extra[0]} was added later"
+        except OSError as error:
+            return f"{output} ({name}): {error.strerror}"
+        if extra:
+            return f"{extra[0]} was added later"
     return None
+
+
+def regular_size(path: Path) -> int:
+    """The size of a regular file.
+
+    Raises:
+        OSError: it is absent, or is no regular file: to open a pipe would block.
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    return found.st_size
 
 
 def digest(path: Path) -> str:
@@ -145,13 +178,21 @@ def digest(path: Path) -> str:
 
 
 def files_below(directory: Path) -> Iterator[tuple[str, Path]]:
-    """Every file below a directory, sorted, with its POSIX path inside; links count as files."""
+    """Every file below a directory, sorted, with its POSIX path inside; links count as files.
+
+    Raises:
+        OSError: a folder can't be read.
+    """
     for name in sorted(_names(directory, directory)):
         yield name, directory / name
 
 
+def _refuse(error: OSError) -> None:
+    raise error
+
+
 def _names(folder: Path, directory: Path) -> Iterator[str]:
-    for where, folders, names in os.walk(folder):
+    for where, folders, names in os.walk(folder, onerror=_refuse):
         links = [name for name in folders if os.path.islink(os.path.join(where, name))]
         for name in (*names, *links):
             yield Path(where, name).relative_to(directory).as_posix()

@@ -5,21 +5,26 @@ A task found by its fingerprint in any earlier run will be the step between the 
 
 from __future__ import annotations
 
+import os
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+from urllib.parse import unquote, urlsplit
 
 from runner.artifacts import manifest as manifests
 from runner.artifacts.manifest import Manifest
+from runner.artifacts.publish import is_partial
 from runner.config.model import absolute
 from runner.context import Origin, Placement, RunContext
 from runner.errors import MissingInputError
 from runner.tracking.lookup import RunLookup
 
-_IN_RUN = re.compile(r"^(?P<run>.*/(?P<id>[0-9a-f]{32})/artifacts)/(?P<name>[^/]+)$")
+_IN_RUN = re.compile(r"/(?P<id>[0-9a-f]{32})/artifacts(/(?P<name>[^/]+))?(/|$)")
+_RUN_FOLDER = re.compile(r"/[0-9a-f]{32}(/|$)")
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/?")
+_FORMS = "a pin is a directory, runs:/<run id>/<task>, or run:<beginning of a run's id or name>"
 _LOG = "runner.log"
 
 
@@ -41,12 +46,10 @@ class Pin:
     """An entry of `[PathConfig]` for a task, resolved.
 
     Attributes:
-        text: as the config has it.
         directory: where it leads.
         in_run: whether that is inside of a run, and so never written to.
     """
 
-    text: str
     directory: Path
     in_run: bool
 
@@ -72,15 +75,16 @@ def place_all(
         ids = context.families.setdefault(task.get_task_family(), [])
         if task.task_id not in ids:
             ids.append(task.task_id)
-    counts = Counter({family: len(ids) for family, ids in context.families.items()})
+    alone = {family for family, ids in context.families.items() if len(ids) == 1}
     for task in new:
         family = task.get_task_family()
-        alone = counts[family] == 1
-        directory = context.artifact_dir / (family if alone else task.task_id)
+        directory = context.artifact_dir / (family if family in alone else task.task_id)
         reason = "forced" if family in forced else "new"
         context.places[task.task_id] = Placement(directory, "new", reason)
+    for task in new:  # after all have a place, because the older form may ask for any of them
+        family = task.get_task_family()
         if family in context.config.paths and family not in forced:
-            place = _pinned(task, context, lookup, alone)
+            place = _pinned(task, context, lookup, family in alone)
             context.places[task.task_id] = place
         task.declared_outputs()
 
@@ -97,15 +101,24 @@ def moved(places: Mapping[str, Placement], old: Path, new: Path) -> dict[str, Pl
 
 def _pinned(task: Placeable, context: RunContext, lookup: RunLookup, alone: bool) -> Placement:
     family = task.get_task_family()
-    pin = _resolve(context.config.paths[family], family, context, lookup)
-    directory = _own_directory(pin, task, alone)
-    if not pin.in_run and _absent_or_empty(directory):
-        return Placement(directory, "new", f"new, to {directory}, as [PathConfig] says")
-    manifest = manifests.read(directory)
-    problem = _problem(directory, manifest, task, pin, alone)
+    text = context.config.paths[family]
+    try:
+        pin = _resolve(text, family, context, lookup)
+        directory = _own_directory(pin, task, alone)
+        if not pin.in_run and _absent_or_empty(directory):
+            real = Path(os.path.realpath(directory))  # a link can't be replaced by a rename
+            return Placement(real, "new", f"new, to {directory}, as [PathConfig] says")
+        manifest = manifests.read(directory)
+        problem = _problem(directory, manifest, task, pin, alone)
+    except MissingInputError as error:
+        hint = f"{error.hint}; {_suggestion(family, lookup)}" if error.hint else ""
+        text = f"[PathConfig] {family} = {text!r}: {error.message}"
+        raise MissingInputError(text, hint or _suggestion(family, lookup)) from None
+    except OSError as error:
+        problem = f"{error.filename} can't be read: {error.strerror}"
     if problem:
         hint = _suggestion(family, lookup)
-        raise MissingInputError(f"[PathConfig] {family} = {pin.text!r}: {problem}", hint)
+        raise MissingInputError(f"[PathConfig] {family} = {text!r}: {problem}", hint)
     if manifest is None:
         return Placement(directory, "reused", f"pinned to {directory}")
     origin = Origin(manifest.made_by.run_id, manifest.made_by.run_name)
@@ -114,19 +127,52 @@ def _pinned(task: Placeable, context: RunContext, lookup: RunLookup, alone: bool
 
 
 def _resolve(text: str, family: str, context: RunContext, lookup: RunLookup) -> Pin:
-    text = text.rstrip("/") or "/"
+    text = text.strip().rstrip("/") or "/"
     if text.startswith("run:"):
-        run = lookup.by_prefix(text.removeprefix("run:"))
-        return Pin(text, lookup.output_folder(run, family), in_run=True)
+        prefix = text.removeprefix("run:").strip("/ ")
+        if not prefix:
+            raise MissingInputError("it names no run", _FORMS)
+        return Pin(lookup.output_folder(lookup.by_prefix(prefix), family), in_run=True)
     if text.startswith("runs:/"):
         run_id, _, name = text.removeprefix("runs:/").strip("/").partition("/")
-        return Pin(text, lookup.output_folder(lookup.by_id(run_id), name or family), in_run=True)
-    directory = absolute(context.config.root, text)
-    inside = _IN_RUN.match(directory.as_posix())
-    if inside and not directory.exists():
+        if not run_id or "/" in name or name == "..":
+            raise MissingInputError("it names no task of a run", _FORMS)
+        return Pin(lookup.output_folder(lookup.by_id(run_id), name or family), in_run=True)
+    directory = absolute(context.config.root, _local(text))
+    inside = _IN_RUN.search(os.path.realpath(directory))
+    if inside and not directory.exists() and directory.name == inside["name"]:
         run = lookup.by_id(inside["id"])
-        return Pin(text, lookup.output_folder(run, inside["name"]), in_run=True)
-    return Pin(text, directory, in_run=inside is not None)
+        return Pin(lookup.output_folder(run, inside["name"]), in_run=True)
+    return Pin(directory, in_run=inside is not None or _below_run(directory))
+
+
+def _local(text: str) -> str:
+    """A pin as a path: of URIs, those of this machine's files will do.
+
+    Raises:
+        MissingInputError: it is another URI, or the home of a user that there is not.
+    """
+    if text.startswith("file:"):
+        uri = urlsplit(text)
+        if uri.netloc not in ("", "localhost") or not uri.path.startswith("/"):
+            raise MissingInputError(
+                "it is no file URI of this machine", "write file:///… or a path"
+            )
+        return unquote(uri.path)
+    if _SCHEME.match(text):
+        raise MissingInputError(f"{text.partition(':')[0]}: is not known here", _FORMS)
+    if text.startswith("~") and os.path.expanduser(text) == text:
+        raise MissingInputError("there is no such user", "write the whole path")
+    return text
+
+
+def _below_run(directory: Path) -> bool:
+    """Whether a path leads into a run's folder beside its artifacts: a slip of the pen."""
+    text = os.path.realpath(directory)
+    return any(
+        os.path.isdir(f"{text[: found.end()].rstrip('/')}/artifacts")
+        for found in _RUN_FOLDER.finditer(text)
+    )
 
 
 def _own_directory(pin: Pin, task: Placeable, alone: bool) -> Path:
@@ -134,9 +180,8 @@ def _own_directory(pin: Pin, task: Placeable, alone: bool) -> Path:
     if not pin.in_run:
         return pin.directory if alone else pin.directory / task.task_id
     beside = pin.directory.with_name(task.task_id)
-    if beside.exists() and not (alone and pin.directory.exists()):
-        return beside
-    return pin.directory
+    meant = not alone or pin.directory.name == task.get_task_family()
+    return beside if meant and beside.exists() else pin.directory
 
 
 def _problem(
@@ -147,10 +192,12 @@ def _problem(
         return f"there is no {directory}"
     if not directory.is_dir():
         return f"{directory} is a file, not the directory of a task"
+    if is_partial(directory):
+        return f"{directory} is what an unfinished task left behind"
     declared = task.declared_outputs()
     if manifest is None:
         if (directory / manifests.NAME).exists():
-            return f"{directory} has a damaged manifest"
+            return f"{directory} has a manifest that is damaged, or of a newer runner"
         missing = [path for path in declared.values() if not (directory / path).exists()]
         if missing:
             return f"{directory} is incomplete: {', '.join(missing)} missing"

@@ -23,6 +23,11 @@ def partial_of(directory: Path) -> Path:
     return directory.with_name(f".{directory.name}.partial")
 
 
+def is_partial(directory: Path) -> bool:
+    """Whether a directory has the name of such a place."""
+    return directory.name.startswith(".") and directory.name.endswith(".partial")
+
+
 def open_partial(directory: Path) -> Path:
     """Makes an empty place to write to; what an earlier attempt left there is removed.
 
@@ -80,18 +85,22 @@ def adopt_strays(directory: Path, partial: Path) -> None:
     files of the task like any other, and the final place must be free for the rename.
 
     Raises:
-        PublishError: a file of the same name is in both places.
+        PublishError: a file of the same name is in both places, or one can't be moved.
     """
-    if not directory.exists():
+    if not os.path.lexists(directory):
         return
     refuse_overwriting(directory)
-    for name, path in list(manifests.files_below(directory)):
-        target = partial / name
-        if os.path.lexists(target):
-            raise PublishError(f"{name} was written twice, to {directory} and to {partial}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(path, target)
-    shutil.rmtree(directory)
+    try:
+        for name, path in list(manifests.files_below(directory)):
+            target = partial / name
+            if os.path.lexists(target):
+                raise PublishError(f"{name} was written twice, to {directory} and to {partial}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, target)
+        shutil.rmtree(directory)
+    except OSError as error:
+        text = f"{directory} is in the way of the task's outputs: {error.strerror or error}"
+        raise PublishError(text, "let the task write to self.outputs[…] only") from error
 
 
 def publish(partial: Path, directory: Path, manifest: Manifest) -> None:
@@ -117,6 +126,10 @@ def publish(partial: Path, directory: Path, manifest: Manifest) -> None:
 def _listed(name: str, path: Path, partial: Path, task: str) -> ListedFile:
     if name == manifests.NAME:
         raise PublishError(f"{task} wrote {name}, a name that the runner keeps for itself")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise PublishError(f"{task} wrote {name!r}, a file whose name is not UTF-8") from None
     if path.is_symlink() and not _stays_inside(path, partial):
         raise PublishError(
             f"{task} wrote {name}, a link that leads out of the task's directory",
@@ -130,12 +143,19 @@ def _listed(name: str, path: Path, partial: Path, task: str) -> ListedFile:
         raise PublishError(f"{task} wrote {name}, a link to a folder; copy the folder instead")
     if not stat.S_ISREG(mode):
         raise PublishError(f"{task} wrote {name}, which is not a regular file")
-    return ListedFile(path=name, size=path.stat().st_size, digest=manifests.digest(path))
+    try:
+        return ListedFile(path=name, size=path.stat().st_size, digest=manifests.digest(path))
+    except OSError as error:
+        raise PublishError(f"{task} wrote {name}, which can't be read: {error.strerror}") from error
 
 
 def _stays_inside(link: Path, partial: Path) -> bool:
+    """Both by what the link says, for after the rename, and by where it really leads."""
     target = os.readlink(link)
-    return not os.path.isabs(target) and link.resolve().is_relative_to(partial.resolve())
+    said = os.path.normpath(link.parent.relative_to(partial) / target)
+    escapes = os.path.isabs(target) or said.split(os.sep)[0] == os.pardir
+    real = Path(os.path.realpath(link))
+    return not escapes and real.is_relative_to(os.path.realpath(partial))
 
 
 def _sync(path: Path) -> None:

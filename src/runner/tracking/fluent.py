@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any
 
 from runner.context import RunContext
@@ -22,7 +21,7 @@ def active_run(context: RunContext, location: StoreLocation) -> Iterator[None]:
     import mlflow
 
     before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-    with _experiment_kept(), plugin.attached(context.run_id):
+    with _experiment_kept(), plugin.attached(context.run_id, location.uri):
         try:
             mlflow.set_tracking_uri(location.uri)
             mlflow.set_experiment(experiment_id=context.experiment_id)
@@ -63,7 +62,7 @@ def task_logs(context: RunContext, notes: MetricNotes) -> Iterator[None]:
         mlflow.set_experiment(experiment_id=context.experiment_id)
         mlflow.start_run(run_id=context.run_id)
     uri = mlflow.get_tracking_uri()
-    before = deepcopy(autologging)
+    before = {name: dict(settings) for name, settings in autologging.items()}
     try:
         with plugin.noting(notes):
             yield

@@ -17,12 +17,13 @@ import functools
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-RUN_VARIABLE = "RUNNER_RUN_ID"  # tells child processes of a task which run is theirs
+RUN_VARIABLE = "RUNNER_RUN_ID"  # tells child processes of a task which run is theirs,
+STORE_VARIABLE = "RUNNER_RUN_STORE"  # and in which store it is
 _PARENT_TAG = "mlflow.parentRunId"
 
 _artifact_roots: dict[str, str] = {}
@@ -68,9 +69,9 @@ def build_store(store_uri: str, artifact_uri: str | None = None) -> Any:
     from mlflow.tracking._tracking_service import utils
 
     if store_uri.startswith("http"):
-        return _guarded(utils._get_rest_store(store_uri))
+        return _guarded(utils._get_rest_store(store_uri), store_uri)
     root = artifact_uri or _artifact_roots.get(store_uri)
-    return _guarded(utils._get_sqlalchemy_store(store_uri, root))
+    return _guarded(utils._get_sqlalchemy_store(store_uri, root), store_uri)
 
 
 def default_artifact_root(store_uri: str, root: str | None) -> None:
@@ -80,17 +81,19 @@ def default_artifact_root(store_uri: str, root: str | None) -> None:
 
 
 @contextmanager
-def attached(run_id: str) -> Iterator[None]:
-    """While tasks of a run are executed, what they log reaches that run."""
-    before = os.environ.get(RUN_VARIABLE)
-    os.environ[RUN_VARIABLE] = run_id
+def attached(run_id: str, store_uri: str) -> Iterator[None]:
+    """While tasks of a run are executed, what they log to its store reaches that run."""
+    values = {RUN_VARIABLE: run_id, STORE_VARIABLE: store_uri}
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        if before is None:
-            os.environ.pop(RUN_VARIABLE, None)
-        else:
-            os.environ[RUN_VARIABLE] = before
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -110,52 +113,66 @@ def _current_notes() -> MetricNotes | None:
     return _task.get() or (_notes[0] if len(_notes) == 1 else None)
 
 
-def _guarded(store: Any) -> Any:
-    create, update = store.create_run, store.update_run_info
-    metric, batch, later = store.log_metric, store.log_batch, store.log_batch_async
-    delete = store.delete_run
+def _run_in(store_uri: str) -> str | None:
+    """The pipeline's run, where its tasks are being executed and it is kept in this store."""
+    here = os.environ.get(STORE_VARIABLE, "").rstrip("/") == store_uri.rstrip("/")
+    return os.environ.get(RUN_VARIABLE) if here else None
+
+
+def _guarded(store: Any, store_uri: str) -> Any:
+    ours = functools.partial(_run_in, store_uri)
+    for guard in (*_run_guards(store, ours), *_metric_guards(store, ours)):
+        setattr(store, guard.__name__, guard)
+    return store
+
+
+def _run_guards(store: Any, ours: Callable[[], str | None]) -> Iterator[Callable[..., Any]]:
+    create, update, delete = store.create_run, store.update_run_info, store.delete_run
 
     @functools.wraps(create)
     def create_run(
         experiment_id: str, user_id: str, start_time: int, tags: Any, run_name: str | None
     ) -> Any:
-        ours = os.environ.get(RUN_VARIABLE)
+        run_id = ours()
         nested = any(tag.key == _PARENT_TAG for tag in tags or [])
-        if ours is None or nested:
+        if run_id is None or nested:
             return create(experiment_id, user_id, start_time, tags, run_name)
-        return store.get_run(ours)
+        return store.get_run(run_id)
 
     @functools.wraps(update)
     def update_run_info(run_id: str, run_status: Any, end_time: Any, run_name: str | None) -> Any:
-        if run_id == os.environ.get(RUN_VARIABLE):
+        if run_id == ours():
             return store.get_run(run_id).info
         return update(run_id, run_status, end_time, run_name)
 
     @functools.wraps(delete)
     def delete_run(run_id: str) -> Any:
-        if run_id != os.environ.get(RUN_VARIABLE):
+        if run_id != ours():
             return delete(run_id)
 
-    @functools.wraps(metric)
-    def log_metric(run_id: str, value: Any) -> Any:
-        if _noted(run_id, [value]):
-            return metric(run_id, value)
+    yield from (create_run, update_run_info, delete_run)
+
+
+def _metric_guards(store: Any, ours: Callable[[], str | None]) -> Iterator[Callable[..., Any]]:
+    one, batch, later = store.log_metric, store.log_batch, store.log_batch_async
+
+    def new(run_id: str, metrics: Any) -> Any:
+        notes = _current_notes()
+        if notes is None or run_id != ours():
+            return metrics
+        return notes.note(metrics or [])
+
+    @functools.wraps(one)
+    def log_metric(run_id: str, metric: Any) -> Any:
+        if new(run_id, [metric]):
+            return one(run_id, metric)
 
     @functools.wraps(batch)
     def log_batch(run_id: str, metrics: Any, params: Any, tags: Any) -> Any:
-        return batch(run_id, _noted(run_id, metrics), params, tags)
+        return batch(run_id, new(run_id, metrics), params, tags)
 
     @functools.wraps(later)
     def log_batch_async(run_id: str, metrics: Any, params: Any, tags: Any) -> Any:
-        return later(run_id, _noted(run_id, metrics), params, tags)
+        return later(run_id, new(run_id, metrics), params, tags)
 
-    for guard in (create_run, update_run_info, delete_run, log_metric, log_batch, log_batch_async):
-        setattr(store, guard.__name__, guard)
-    return store
-
-
-def _noted(run_id: str, metrics: Any) -> Any:
-    notes = _current_notes()
-    if notes is None or run_id != os.environ.get(RUN_VARIABLE):
-        return metrics
-    return notes.note(metrics or [])
+    yield from (log_metric, log_batch, log_batch_async)

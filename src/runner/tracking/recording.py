@@ -148,6 +148,7 @@ class Recorder:
     def _tags(self, config: Config, git: surroundings.GitState | None) -> dict[str, str]:
         tags = {
             **surroundings.host_tags(),
+            "runner.packages": surroundings.imported_packages(),
             "mlflow.source.name": surroundings.command_line(),
             "runner.command": surroundings.command_line(),
             "runner.task": config.run.task,

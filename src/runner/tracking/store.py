@@ -186,7 +186,8 @@ def _create_sqlite(path: Path, artifact_root: str | None) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock")):
+        lock = path.with_name(f".{path.name}.lock")
+        with FileLock(lock):
             if path.exists() and path.stat().st_size:
                 return
             for leftover in path.parent.glob(f".{path.name}.new-*"):
@@ -195,6 +196,7 @@ def _create_sqlite(path: Path, artifact_root: str | None) -> None:
             _log.info("creating the tracking store %s", path)
             _build(new, artifact_root)
             os.replace(new, path)
+            lock.unlink()  # with the database there, nobody asks for the lock again
     except OSError as error:
         reason = error.strerror or str(error)
         raise TrackingError(f"the tracking store {path} can't be created: {reason}") from error

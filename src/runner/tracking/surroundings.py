@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import importlib.metadata
 import json
 import logging
 import os
 import platform
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,13 @@ _log = logging.getLogger(__name__)
 
 _TIMEOUT = 30.0  # seconds for one git command
 _LARGEST_SOURCE = 2**20  # bytes; an untracked file above that is data, whatever its name says
+_LARGEST_PATCH = 100 * 2**20  # bytes
+_MODULES = {  # packages whose module has another name
+    "scikit-learn": "sklearn",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "opencv-python": "cv2",
+}
 _SOURCES = frozenset(
     ".py .pyi .pyx .ipynb .toml .cfg .ini .yaml .yml .json .sql .sh .r .md .rst .txt "
     ".c .h .cpp .rs .js .css .html".split()
@@ -94,8 +103,6 @@ def version(package: str) -> str:
 
 def command_line() -> str:
     """The command that started the process, as one would type it."""
-    import shlex
-
     program = Path(sys.argv[0])
     start = ["python", "-m", "runner"] if program.name == "__main__.py" else [program.name]
     return shlex.join([*start, *sys.argv[1:]])
@@ -106,17 +113,27 @@ def packages() -> str:
     return "".join(f"{line}\n" for line in sorted(set(_frozen()), key=str.casefold))
 
 
-def _frozen() -> Iterator[str]:
-    for found in importlib.metadata.distributions():
-        name = found.metadata["Name"]
-        if not name:
-            continue
-        origin = json.loads(found.read_text("direct_url.json") or "{}")
-        if "vcs_info" in origin:
-            vcs = origin["vcs_info"]
-            yield f"{name} @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}"
-        else:
-            yield f"{name}=={found.version}"
+def imported_packages() -> str:
+    """``name==version`` of the packages that this process has imported, the ones that matter."""
+    found = []
+    for line in _frozen():
+        name = line.partition("==")[0]
+        if _MODULES.get(name.lower(), name.lower().replace("-", "_")) in sys.modules:
+            found.append(line)
+    return ", ".join(sorted(set(found), key=str.casefold))
+
+
+@functools.cache
+def _frozen() -> tuple[str, ...]:
+    return tuple(_frozen_line(found) for found in importlib.metadata.distributions() if found.name)
+
+
+def _frozen_line(found: importlib.metadata.Distribution) -> str:
+    origin = json.loads(found.read_text("direct_url.json") or "{}")
+    if "vcs_info" not in origin:
+        return f"{found.name}=={found.version}"
+    vcs = origin["vcs_info"]
+    return f"{found.name} @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}"
 
 
 def _patch(root: Path, commit: str, untracked: Iterable[str]) -> bytes:
@@ -136,8 +153,12 @@ def _patch(root: Path, commit: str, untracked: Iterable[str]) -> bytes:
             names = b"\0".join(os.fsencode(name) for name in sources)
             add = ("add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul")
             _git(checkout, *add, env=env, given=names)
-        patch = _git(checkout, "diff", "--binary", base, "--", ".", ":(exclude)*.env", env=env)
-    return patch or b""
+        diff = (base, "--", ".", ":(exclude)*.env")
+        patch = _git(checkout, "diff", "--binary", *diff, env=env) or b""
+        if len(patch) > _LARGEST_PATCH:
+            _log.warning("git.patch: changed binary files are left out, they are too large")
+            patch = _git(checkout, "diff", *diff, env=env) or b""
+    return patch
 
 
 def _is_source(path: Path) -> bool:
