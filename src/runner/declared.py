@@ -115,7 +115,7 @@ def requires(
         return found[0] if len(found) == 1 else found
 
     def decorate(cls: TaskClass) -> TaskClass:
-        cls.requires = requires_tasks
+        cls.requires = requires_tasks  # type: ignore[method-assign]
         return cls
 
     return decorate

@@ -40,15 +40,16 @@ class TaskGraph:
         path: dict[str, tuple[luigi.Task, Iterator[luigi.Task]]] = {}
 
         def enter(task: luigi.Task) -> None:
-            _one_class_a_name(classes, task)
             found = _dependencies(task)
             requires[task.task_id] = [upstream.task_id for upstream in found]
             path[task.task_id] = (task, iter(found))
 
+        _one_class_a_name(classes, root)
         enter(root)
         while path:
             task, upstream = path[next(reversed(path))]
             for following in upstream:
+                _one_class_a_name(classes, following)
                 if following.task_id in path:
                     raise GraphError(_circle([t for t, _ in path.values()], following))
                 if following.task_id not in tasks:

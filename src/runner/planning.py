@@ -31,6 +31,7 @@ from runner.errors import (
     GraphError,
     MissingInputError,
     Problem,
+    RunnerError,
     UsageError,
     did_you_mean,
 )
@@ -109,13 +110,22 @@ def make_plan(config: Config, project: ProjectTasks, forced: Collection[str]) ->
         _check_configs(graph, config)
         run_tasks = [task for task in graph.tasks.values() if isinstance(task, RunTask)]
         place_all(run_tasks, context, lookup, forced)
-        complete = cache(lambda task: bool(task.complete()))
+        complete = cache(_is_complete)
         needed = graph.needed(complete)
         done = frozenset(i for i in needed if complete(graph.tasks[i]))
         to_run = [graph.tasks[i] for i in needed if i not in done]
         _check_inputs(to_run, graph, config)
         notes = [*_idle_force(forced, graph, needed), *_hidden(graph, config)]
     return Plan(graph, tuple(needed), done, context, location, lookup, tuple(notes))
+
+
+def _is_complete(task: luigi.Task) -> bool:
+    try:
+        return bool(task.complete())
+    except RunnerError:
+        raise
+    except Exception as error:  # the user's own code
+        raise GraphError(f"{task}: complete() failed: {error}") from error
 
 
 def _root(config: Config, project: ProjectTasks) -> luigi.Task:

@@ -44,7 +44,8 @@ def resume_overrides(
         ran = [i for i in ids if i in done and done[i].status == "done"]
         inside = all(context.places[i].directory.parent == context.artifact_dir for i in ran)
         if inside and len(ran) == len(ids):
-            pins.append(f"PathConfig.{family}=runs:/{context.run_id}/{family}")
+            key = f'"{family}"' if "." in family else family  # a namespace is no table
+            pins.append(f"PathConfig.{key}=runs:/{context.run_id}/{family}")
     return tuple(pins)
 
 

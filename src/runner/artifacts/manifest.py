@@ -149,7 +149,9 @@ def _missing_or_extra(directory: Path, manifest: Manifest) -> str | None:
         path = directory / output
         if not os.path.exists(path):
             return f"{output} ({name}) is missing"
-        if output not in listed and not os.path.isdir(path):
+        if output in listed:
+            continue
+        if not os.path.isdir(path):
             return f"{output} ({name}) was added later"
         try:
             extra = sorted(set(_names(path, directory)) - listed)

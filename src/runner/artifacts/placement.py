@@ -6,52 +6,19 @@ A task found by its fingerprint in any earlier run will be the step between the 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
-from urllib.parse import unquote, urlsplit
 
 from runner.artifacts import manifest as manifests
 from runner.artifacts.manifest import Manifest
+from runner.artifacts.pins import Pin, Placeable, own_directory, resolve
 from runner.artifacts.publish import is_partial
-from runner.config.model import absolute
 from runner.context import Origin, Placement, RunContext
 from runner.errors import MissingInputError
 from runner.tracking.lookup import RunLookup
 
-_IN_RUN = re.compile(r"/(?P<id>[0-9a-f]{32})/artifacts(/(?P<name>[^/]+))?(/|$)")
-_RUN_FOLDER = re.compile(r"/[0-9a-f]{32}(/|$)")
-_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/?")
-_FORMS = "a pin is a directory, runs:/<run id>/<task>, or run:<beginning of a run's id or name>"
 _LOG = "runner.log"
-
-
-@runtime_checkable
-class Placeable(Protocol):
-    """What placement needs to know of a RunTask."""
-
-    task_id: str
-
-    def get_task_family(self) -> str: ...
-    def to_str_params(
-        self, only_significant: bool = ..., only_public: bool = ...
-    ) -> dict[str, str]: ...
-    def declared_outputs(self) -> dict[str, str]: ...
-
-
-@dataclass(frozen=True)
-class Pin:
-    """An entry of `[PathConfig]` for a task, resolved.
-
-    Attributes:
-        directory: where it leads.
-        in_run: whether that is inside of a run, and so never written to.
-    """
-
-    directory: Path
-    in_run: bool
 
 
 def place_all(
@@ -103,8 +70,8 @@ def _pinned(task: Placeable, context: RunContext, lookup: RunLookup, alone: bool
     family = task.get_task_family()
     text = context.config.paths[family]
     try:
-        pin = _resolve(text, family, context, lookup)
-        directory = _own_directory(pin, task, alone)
+        pin = resolve(text, task, context, lookup)
+        directory = own_directory(pin, task, alone)
         if not pin.in_run and _absent_or_empty(directory):
             real = Path(os.path.realpath(directory))  # a link can't be replaced by a rename
             return Placement(real, "new", f"new, to {directory}, as [PathConfig] says")
@@ -126,64 +93,6 @@ def _pinned(task: Placeable, context: RunContext, lookup: RunLookup, alone: bool
     return Placement(directory, "reused", reason, origin, manifest.metrics, manifest.size)
 
 
-def _resolve(text: str, family: str, context: RunContext, lookup: RunLookup) -> Pin:
-    text = text.strip().rstrip("/") or "/"
-    if text.startswith("run:"):
-        prefix = text.removeprefix("run:").strip("/ ")
-        if not prefix:
-            raise MissingInputError("it names no run", _FORMS)
-        return Pin(lookup.output_folder(lookup.by_prefix(prefix), family), in_run=True)
-    if text.startswith("runs:/"):
-        run_id, _, name = text.removeprefix("runs:/").strip("/").partition("/")
-        if not run_id or "/" in name or name == "..":
-            raise MissingInputError("it names no task of a run", _FORMS)
-        return Pin(lookup.output_folder(lookup.by_id(run_id), name or family), in_run=True)
-    directory = absolute(context.config.root, _local(text))
-    inside = _IN_RUN.search(os.path.realpath(directory))
-    if inside and not directory.exists() and directory.name == inside["name"]:
-        run = lookup.by_id(inside["id"])
-        return Pin(lookup.output_folder(run, inside["name"]), in_run=True)
-    return Pin(directory, in_run=inside is not None or _below_run(directory))
-
-
-def _local(text: str) -> str:
-    """A pin as a path: of URIs, those of this machine's files will do.
-
-    Raises:
-        MissingInputError: it is another URI, or the home of a user that there is not.
-    """
-    if text.startswith("file:"):
-        uri = urlsplit(text)
-        if uri.netloc not in ("", "localhost") or not uri.path.startswith("/"):
-            raise MissingInputError(
-                "it is no file URI of this machine", "write file:///… or a path"
-            )
-        return unquote(uri.path)
-    if _SCHEME.match(text):
-        raise MissingInputError(f"{text.partition(':')[0]}: is not known here", _FORMS)
-    if text.startswith("~") and os.path.expanduser(text) == text:
-        raise MissingInputError("there is no such user", "write the whole path")
-    return text
-
-
-def _below_run(directory: Path) -> bool:
-    """Whether a path leads into a run's folder beside its artifacts: a slip of the pen."""
-    text = os.path.realpath(directory)
-    return any(
-        os.path.isdir(f"{text[: found.end()].rstrip('/')}/artifacts")
-        for found in _RUN_FOLDER.finditer(text)
-    )
-
-
-def _own_directory(pin: Pin, task: Placeable, alone: bool) -> Path:
-    """Where this very task lies, when a run holds several of its class."""
-    if not pin.in_run:
-        return pin.directory if alone else pin.directory / task.task_id
-    beside = pin.directory.with_name(task.task_id)
-    meant = not alone or pin.directory.name == task.get_task_family()
-    return beside if meant and beside.exists() else pin.directory
-
-
 def _problem(
     directory: Path, manifest: Manifest | None, task: Placeable, pin: Pin, alone: bool
 ) -> str | None:
@@ -194,16 +103,8 @@ def _problem(
         return f"{directory} is a file, not the directory of a task"
     if is_partial(directory):
         return f"{directory} is what an unfinished task left behind"
-    declared = task.declared_outputs()
     if manifest is None:
-        if (directory / manifests.NAME).exists():
-            return f"{directory} has a manifest that is damaged, or of a newer runner"
-        missing = [path for path in declared.values() if not (directory / path).exists()]
-        if missing:
-            return f"{directory} is incomplete: {', '.join(missing)} missing"
-        if pin.in_run and (directory.parent / _LOG).exists():
-            return f"{directory} is incomplete: {family} did not finish there"
-        return None
+        return _without_manifest(directory, task, pin)
     if manifest.task != family:
         return f"{directory} holds {manifest.task}, not {family}"
     difference = _difference(manifest, task)
@@ -212,9 +113,23 @@ def _problem(
     damage = manifests.damage(directory, manifest)
     if damage:
         return f"{directory} is damaged: {damage}"
+    declared = task.declared_outputs()
     unknown = [name for name, path in declared.items() if manifest.outputs.get(name) != path]
     if unknown:
         return f"{directory} was made before {family} declared {', '.join(unknown)}"
+    return None
+
+
+def _without_manifest(directory: Path, task: Placeable, pin: Pin) -> str | None:
+    """What speaks against a directory that the runner did not make, or did not finish."""
+    if (directory / manifests.NAME).exists():
+        return f"{directory} has a manifest that is damaged, or of a newer runner"
+    declared = task.declared_outputs().values()
+    missing = [path for path in declared if not (directory / path).exists()]
+    if missing:
+        return f"{directory} is incomplete: {', '.join(missing)} missing"
+    if pin.in_run and (directory.parent / _LOG).exists():
+        return f"{directory} is incomplete: {task.get_task_family()} did not finish there"
     return None
 
 

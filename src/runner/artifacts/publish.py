@@ -28,8 +28,11 @@ def is_partial(directory: Path) -> bool:
     return directory.name.startswith(".") and directory.name.endswith(".partial")
 
 
-def open_partial(directory: Path) -> Path:
+def open_partial(directory: Path, outputs: Iterable[str] = ()) -> Path:
     """Makes an empty place to write to; what an earlier attempt left there is removed.
+
+    Args:
+        outputs: declared paths, whose parent folders are made too.
 
     Raises:
         PublishError: the directory is complete already, or can't be made.
@@ -42,6 +45,8 @@ def open_partial(directory: Path) -> Path:
         elif partial.exists():
             shutil.rmtree(partial)
         partial.mkdir(parents=True)
+        for path in outputs:
+            (partial / path).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PublishError(f"can't write to {partial}: {error.strerror}") from error
     return partial

@@ -44,6 +44,13 @@ class _Commands(click.Group):
             args = [_DEFAULT, *args]
         return super().parse_args(ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        command = self.get_command(ctx, _DEFAULT)
+        records = (param.get_help_record(ctx) for param in command.params) if command else ()
+        with formatter.section(f"Options of `{_DEFAULT}`, which is meant without a command"):
+            formatter.write_dl([record for record in records if record is not None])
+
 
 @click.group(
     cls=_Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
@@ -52,12 +59,13 @@ class _Commands(click.Group):
 def group() -> None:
     """Run the task that luigi.toml names, inside of an MLflow run; reuse what is pinned.
 
-    Without a command, every option is that of `run`: see `runner run --help`.
+    Usually: runner, or runner TASK -o TASK.KEY=VALUE
     """
 
 
 def main(args: list[str] | None = None) -> None:
     """Runs the command and ends the process with its exit code."""
+    _open_streams()
     sys.exit(_exit_code(args))
 
 
@@ -79,6 +87,21 @@ def _exit_code(args: list[str] | None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return int(code or 0)
+
+
+def _open_streams() -> None:
+    """Makes a closed stream (``>&-``) a silent one, whose number no other file can get."""
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        stream = getattr(sys, name)
+        if stream is None:
+            stream = os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False)
+            setattr(sys, name, stream)
+        elif number and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that has no `é` shows \xe9
 
 
 def report_error(error: RunnerError) -> None:

@@ -77,7 +77,7 @@ class Display:
     def opened(self, context: Any, to_run: Sequence[str]) -> None:
         self._left = list(to_run)
         self._total = len(self._left)
-        self._run_name = context.run_name
+        self._run_name = safe_line(context.run_name)
         if self._quiet:
             return
         if self._err.is_terminal:
@@ -89,7 +89,7 @@ class Display:
             )
             self._live.start()
         else:
-            self._say(f"run {context.run_name}: {self._total} tasks to run")
+            self._say(f"run {self._run_name}: {self._total} tasks to run")
 
     def started(self, name: str) -> None:
         self._running[name] = time.monotonic()

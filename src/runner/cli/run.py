@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -16,10 +16,11 @@ from runner.cli import program
 from runner.cli.chosen import project
 
 if TYPE_CHECKING:
+    from runner.redaction import Redactor
     from runner.report import Report
 
 
-@click.command()
+@click.command(short_help="Run a task and all that it requires: the default.")
 @click.argument("task", required=False)
 @click.option(
     "-c",
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     "files",
     multiple=True,
     metavar="FILE",
-    help="A config file; later ones win. Default: LUIGI_CONFIG_PATH, or luigi.toml in the project.",
+    help="A config file; of several the later ones win. "
+    "Default: LUIGI_CONFIG_PATH, or luigi.toml in the project.",
 )
 @click.option(
     "-o",
@@ -75,26 +77,26 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
             report = run(Request(chosen, changes, force, dry_run), settings, display)
         if as_json:
             with contextlib.suppress(BrokenPipeError):
-                document.write(redactor.clean(as_document(report)) + "\n")
+                document.write(as_document(report, redactor) + "\n")
                 document.flush()
         else:
             display.report(report, program.resume(click.get_current_context().params, report))
     return _exit_code(report)
 
 
-def as_document(report: Report) -> str:
-    """A report as strict JSON: what JSON has no number for is a string, as in MLflow's own."""
-    return json.dumps(_strict(report.as_dict()), default=str, allow_nan=False)
+def as_document(report: Report, redactor: Redactor) -> str:
+    """A report as strict JSON, secrets masked in its strings."""
+    return json.dumps(_strict(report.as_dict(), redactor.clean), default=str, allow_nan=False)
 
 
-def _strict(value: Any) -> Any:
+def _strict(value: Any, clean: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
-        return {str(key): _strict(inner) for key, inner in value.items()}
+        return {clean(str(key)): _strict(inner, clean) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_strict(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
+        return [_strict(inner, clean) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):  # strings, as in MLflow's own JSON
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
+    return clean(value) if isinstance(value, str) else value
 
 
 def _toml(text: str) -> str:
@@ -118,7 +120,8 @@ def _stdout_for_the_document(alone: bool) -> Iterator[IO[str]]:
     os.dup2(2, 1)
     try:
         document = os.fdopen(os.dup(kept), "w", encoding="utf-8")
-        yield document
+        with contextlib.redirect_stdout(sys.stderr):
+            yield document
         with contextlib.suppress(BrokenPipeError):
             document.close()
     finally:

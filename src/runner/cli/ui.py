@@ -12,7 +12,7 @@ from runner.cli.chosen import project
 from runner.errors import UsageError
 
 
-@click.command()
+@click.command(short_help="Start the MLflow UI for this project's store.")
 @click.option(
     "-c",
     "--config",
@@ -21,7 +21,14 @@ from runner.errors import UsageError
     metavar="FILE",
     help="Config files; they may name another store.",
 )
-@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--port",
+    default=5000,
+    show_default=True,
+    metavar="PORT",
+    type=click.IntRange(1, 65535),
+    help="Where the UI listens.",
+)
 def command(files: tuple[str, ...], port: int) -> None:
     """Start the MLflow UI on 127.0.0.1 for this project's tracking store."""
     from runner import config

@@ -49,11 +49,7 @@ def load(
     """
     settings = settings or environment.load()
     files = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
-    document = Document(settings.root)
-    for file in files:
-        document.add_file(file)
-    if document.problems:  # what is missing from an unreadable file is no news
-        raise ConfigError(document.problems)
+    document = _read(files, settings.root)
     document.override(overrides)
     written = deepcopy(document.data)
     data = _expanded(document)
@@ -73,6 +69,15 @@ def load(
         origins=document.origins,
         files=tuple(files),
     )
+
+
+def _read(files: Sequence[Path], root: Path) -> Document:
+    document = Document(root)
+    for file in files:
+        document.add_file(file)
+    if document.problems:  # what is missing from an unreadable file is no news
+        raise ConfigError(document.problems)
+    return document
 
 
 def _add_environment(document: Document, data: dict[str, Any], settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +53,7 @@ class Config:
 def absolute(root: Path, text: str) -> Path:
     """A path of a config, made absolute against the project's root, links kept."""
     text = text.removeprefix("file://") if text.startswith("file:///") else text
-    path = root / Path(text).expanduser()
+    path = root / os.path.expanduser(text)  # which leaves an unknown ~user as it is
     return Path(*_without_dots(path.parts))
 
 

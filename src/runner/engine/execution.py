@@ -20,7 +20,7 @@ from luigi.task import DynamicRequirements, flatten
 from runner.artifacts import publish
 from runner.artifacts.manifest import Maker, Manifest
 from runner.context import RunContext
-from runner.errors import PublishError
+from runner.errors import PublishError, RunnerError
 from runner.task import RunTask
 from runner.tracking.fluent import task_logs
 from runner.tracking.plugin import MetricNotes
@@ -36,7 +36,7 @@ class Outcome:
         seconds: wall time inside of the user's `run()`, over all its starts.
         size: bytes published.
         error: the exception that ended it, as text with its type.
-        traceback: the same in full.
+        traceback: the user's part of it; empty when the runner itself refused something.
         kept: where a failed task's unfinished files are.
     """
 
@@ -78,7 +78,7 @@ class Execution:
         self._open = ExitStack()
 
     def run(self) -> Any:
-        """Stands in for the task's own `run()`; luigi calls it, again after each new requirement."""
+        """Stands in for the task's own `run()`; after a new requirement luigi calls it again."""
         self._begin()
         try:
             result = self._user_run()
@@ -167,8 +167,11 @@ class Execution:
     def _fail(self, error: BaseException) -> None:
         self._pause()
         self.outcome.status = "failed"
-        self.outcome.error = "".join(traceback.format_exception_only(error)).strip()
-        self.outcome.traceback = "".join(traceback.format_exception(error))
+        if isinstance(error, RunnerError):
+            self.outcome.error, self.outcome.traceback = str(error), ""
+        else:
+            self.outcome.error = "".join(traceback.format_exception_only(error)).strip()
+            self.outcome.traceback = _users_part(error)
         self.outcome.metrics = dict(self._notes.last)
         if isinstance(self._task, RunTask):
             partial = publish.partial_of(self._task.placement.directory)
@@ -176,6 +179,14 @@ class Execution:
                 self.outcome.kept = partial
             elif partial.is_dir():
                 partial.rmdir()
+
+
+def _users_part(error: BaseException) -> str:
+    """The traceback from the user's `run()` on."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames or error.__traceback__))
 
 
 def _sole_writer(directory: Path) -> FileLock:

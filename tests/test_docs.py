@@ -1,0 +1,215 @@
+"""The documentation says what is so: its links, examples, options, keys and codes are checked."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shutil
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from runner import errors
+from runner.cli import run as run_command
+from runner.cli import ui as ui_command
+from runner.cli.app import group
+from runner.config import RunConfig
+from runner.report import Report, TaskReport
+from tests.conftest import Project
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+OWN_PAGES = [p for p in PAGES if p.name in ("README.md", "config.md", "tasks.md", "commands.md")]
+
+_FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"(?<!!)\[[^]\n]+\]\(([^)\s]+)\)")
+_SPANS = re.compile(r"`([^`\n]+)`")
+_OPTION = re.compile(r"(?<![\w-])(--?[a-z][a-z-]*)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of one language."""
+    text = page.read_text(encoding="utf-8")
+    return [inspect.cleandoc(m[3]) for m in _FENCE.finditer(text) if m[2] == language]
+
+
+def prose(page: Path) -> str:
+    return _FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
+def section(page: Path, title: str) -> str:
+    """The text below a heading, up to the next of any depth."""
+    text = prose(page)
+    start = re.search(rf"^#+ {re.escape(title)}$", text, re.MULTILINE)
+    assert start, f"{page.name} has no section {title!r}"
+    rest = text[start.end() :]
+    following = _HEADING.search(rest)
+    return rest[: following.start()] if following else rest
+
+
+def table_keys(text: str) -> list[str]:
+    """The first column of the tables in a text, without backticks."""
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
+    return [row.replace("`", "") for row in rows if not set(row) <= {"-"}]
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name in a page, as GitHub makes it from the headings."""
+    plain = (re.sub(r"[^\w\- ]", "", title.lower()) for title in _HEADING.findall(prose(page)))
+    return {title.replace(" ", "-") for title in plain}
+
+
+def links() -> Iterator[tuple[Path, str]]:
+    for page in PAGES:
+        for target in _LINK.findall(prose(page)):
+            if "://" not in target:
+                yield page, target
+
+
+@pytest.mark.parametrize(("page", "target"), list(links()), ids=lambda part: getattr(part, "name", part))
+def test_relative_links_lead_somewhere(page: Path, target: str) -> None:
+    name, _, anchor = target.partition("#")
+    found = (page.parent / name).resolve() if name else page
+    assert found.exists(), f"{page.name}: there is no {name}"
+    if anchor:
+        assert anchor in anchors(found)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_toml_blocks_are_toml(page: Path) -> None:
+    for text in blocks(page, "toml"):
+        assert tomllib.loads(text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_blocks_compile(page: Path) -> None:
+    for text in blocks(page, "python"):
+        compile(text, page.name, "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_name_no_place_of_a_machine(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"(?<![\w…])/(tmp|home|root|work|Users|opt|var)/", text)
+
+
+def options(command: click.Command) -> set[str]:
+    return {o for p in command.params if isinstance(p, click.Option) for o in p.opts} | {
+        *group.context_settings["help_option_names"]
+    }
+
+
+def documented(title: str) -> set[str]:
+    rows = table_keys(section(ROOT / "docs/commands.md", title))
+    return {option for row in rows for option in _OPTION.findall(row)}
+
+
+def test_every_option_is_in_the_reference() -> None:
+    assert documented("run") == options(run_command.command)
+    assert documented("ui") == options(ui_command.command)
+
+
+@pytest.mark.parametrize("page", OWN_PAGES, ids=lambda page: page.name)
+def test_every_option_named_exists(page: Path) -> None:
+    known = options(run_command.command) | options(ui_command.command) | {"--version", "-m"}
+    commands = re.findall(r"^(?:    |\$ )(?:python -m )?runner (.*)$", page.read_text(), re.M)
+    named = {o for span in _SPANS.findall(prose(page)) for o in _OPTION.findall(span)}
+    named |= {option for line in commands for option in _OPTION.findall(line)}
+    assert named <= known
+
+
+def test_every_run_config_key_is_documented() -> None:
+    keys = table_keys(section(ROOT / "docs/config.md", "[RunConfig]"))
+    assert keys[1:] == list(RunConfig.model_fields)
+
+
+def test_the_defaults_of_run_config_are_those_documented() -> None:
+    rows = section(ROOT / "docs/config.md", "[RunConfig]").splitlines()
+    cells = [[c.strip() for c in row.split("|")[1:-1]] for row in rows if row.startswith("| `")]
+    for name, _, default, _ in cells:
+        field = RunConfig.model_fields[name.strip("`")]
+        if field.is_required():
+            assert default == ""
+        elif field.default is not None:
+            value = default.strip("`")
+            assert tomllib.loads(f"value = {value}")["value"] == field.default
+
+
+def test_the_exit_codes_are_those_of_the_errors() -> None:
+    codes = {int(code) for code in table_keys(section(ROOT / "docs/commands.md", "Exit codes"))[1:]}
+    classes = [c for c in vars(errors).values() if isinstance(c, type)]
+    meant = {c.exit_code for c in classes if issubclass(c, errors.RunnerError)}
+    assert codes == {0, *meant, *(errors.Interrupted(n).exit_code for n in (1, 2, 15))}
+
+
+def test_the_fields_of_the_json_document_are_all_there() -> None:
+    keys = ", ".join(table_keys(section(ROOT / "docs/commands.md", "--json"))).split(", ")
+    of_run, of_task = keys[1 : keys.index("field of a task")], keys[keys.index("field of a task") :]
+    assert set(of_run) == set(Report.__dataclass_fields__)
+    assert of_task[1:] == list(TaskReport.__dataclass_fields__)
+
+
+def test_every_variable_of_the_environment_is_documented() -> None:
+    named = re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    listed = table_keys(section(ROOT / "docs/config.md", "Environment and .env"))
+    assert listed[1:] == named
+
+
+def demo(project: Project) -> None:
+    """Makes a project a copy of the one that the documentation speaks of."""
+    shutil.copytree(ROOT / "src/tasks", project.root / "src/tasks")
+    shutil.copytree(ROOT / "input", project.root / "input")
+    shutil.copyfile(ROOT / "luigi.toml", project.root / "luigi.toml")
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n{text}\n", encoding="utf-8")
+
+
+def test_the_tutorial_of_the_readme_works(project: Project) -> None:
+    pytest.importorskip("sklearn")
+    demo(project)
+    first = project.run("--run-name", "agreeable-bear-396")
+    readme = ROOT / "README.md"
+    (code,) = blocks(readme, "python")
+    pin, own_section = blocks(readme, "toml")
+    project.write("src/tasks/evaluation.py", code)
+    config = project.root / "luigi.toml"
+    lines = [line for line in pin.splitlines() if line.startswith("Preprocessor")]
+    config.write_text(
+        re.sub(r"^# Preprocessor = .*$", *lines, config.read_text(), flags=re.MULTILINE)
+    )
+    append(config, own_section)
+
+    (command,) = re.findall(r"^\$ python -m runner (Evaluation.*bear-396)$", readme.read_text(), re.M)
+    done = project.run(*command.split())
+
+    assert "cv_accuracy" in first.out
+    assert re.search(r"Preprocessor +reused from agreeable-bear-396", done.out)
+    assert re.search(r"Trainer +reused from agreeable-bear-396", done.out)
+    assert re.search(r"Evaluation +ran .* worst_group 0\.", done.out)
+    (table,) = project.root.glob("mlruns/*/*/artifacts/Evaluation/accuracy.csv")
+    assert table.read_text().splitlines()[0] in readme.read_text()
+    refused = project.run("Evaluation", "-o", "Evaluation.groups=Pclass", code=2)
+    assert refused.err.strip() in readme.read_text()
+
+
+def test_the_examples_of_the_tasks_page_work(project: Project) -> None:
+    pytest.importorskip("pandas")
+    demo(project)
+    page = ROOT / "docs/tasks.md"
+    for number, code in enumerate(blocks(page, "python"), start=1):
+        project.write(f"src/examples/example{number}.py", code)
+    project.write("src/examples/__init__.py", "")
+    (own_section,) = blocks(page, "toml")
+    project.write(
+        "luigi.toml",
+        '[RunConfig]\nexperiment_name = "examples"\ntask = "Mean"\nmodules = ["examples"]\n'
+        f'[PathConfig]\ninput = "input"\n{own_section}\n',
+    )
+    for task in ("Describe", "Mean", "Collect", "Average"):
+        assert project.run_here(f"RunConfig.task={task}").ok
