@@ -275,6 +275,14 @@ def test_json_is_one_document_whatever_tasks_print(project: Project, command: Co
     assert report["status"] == "FAILED" and "ValueError" in report["traceback"]
 
 
+def test_json_tells_of_a_run_that_did_not_begin(project: Project, command: Command) -> None:
+    project.pipeline()
+    done = command("--json", "-o", "Write.text=5", code=2)
+    document = json.loads(done.out)
+    assert (document["status"], document["exit_code"]) == ("ERROR", 2)
+    assert "[Write] text" in document["error"] and "[Write] text" in done.err
+
+
 def test_json_has_no_number_that_json_has_not(project: Project, command: Command) -> None:
     code = """
     import mlflow

@@ -70,7 +70,9 @@ def links() -> Iterator[tuple[Path, str]]:
                 yield page, target
 
 
-@pytest.mark.parametrize(("page", "target"), list(links()), ids=lambda part: getattr(part, "name", part))
+@pytest.mark.parametrize(
+    ("page", "target"), list(links()), ids=lambda part: getattr(part, "name", part)
+)
 def test_relative_links_lead_somewhere(page: Path, target: str) -> None:
     name, _, anchor = target.partition("#")
     found = (page.parent / name).resolve() if name else page
@@ -185,7 +187,9 @@ def test_the_tutorial_of_the_readme_works(project: Project) -> None:
     )
     append(config, own_section)
 
-    (command,) = re.findall(r"^\$ python -m runner (Evaluation.*bear-396)$", readme.read_text(), re.M)
+    (command,) = re.findall(
+        r"^\$ python -m runner (Evaluation.*bear-396)$", readme.read_text(), re.M
+    )
     done = project.run(*command.split())
 
     assert "cv_accuracy" in first.out

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -244,6 +244,7 @@ trees = st.dictionaries(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(trees, st.dictionaries(st.text(), st.floats()))
 def test_any_tree_of_files_comes_back_as_it_was(
     tree: dict[str, Any], metrics: dict[str, float]
@@ -283,6 +284,7 @@ def test_any_tree_of_files_comes_back_as_it_was(
                 break
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_listed_path_never_leads_outside(text: str) -> None:
     try:

@@ -14,6 +14,7 @@ import click
 
 from runner.cli import program
 from runner.cli.chosen import project
+from runner.errors import RunnerError
 
 if TYPE_CHECKING:
     from runner.redaction import Redactor
@@ -70,23 +71,40 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     level = "ERROR" if quiet else "INFO" if verbose else settings.log_level
     redactor = Redactor(settings.secrets)
     display = Display(quiet=quiet or as_json, redactor=redactor)
-    with _stdout_for_the_document(as_json) as document:
+    with _document(as_json, redactor) as write:
         with display, console(display.log_line, level, redactor):
             from runner.pipeline import Request, run
 
             report = run(Request(chosen, changes, force, dry_run), settings, display)
-        if as_json:
-            with contextlib.suppress(BrokenPipeError):
-                document.write(as_document(report, redactor) + "\n")
-                document.flush()
-        else:
-            display.report(report, program.resume(click.get_current_context().params, report))
+        write(report.as_dict())
+    if not as_json:
+        display.report(report, program.resume(click.get_current_context().params, report))
     return _exit_code(report)
 
 
-def as_document(report: Report, redactor: Redactor) -> str:
-    """A report as strict JSON, secrets masked in its strings."""
-    return json.dumps(_strict(report.as_dict(), redactor.clean), default=str, allow_nan=False)
+@contextlib.contextmanager
+def _document(asked: bool, redactor: Redactor) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """With `--json`, the one document on stdout; an error before the run began is one too."""
+    if not asked:
+        yield lambda values: None
+        return
+    with _stdout_alone() as stdout:
+
+        def write(values: dict[str, Any]) -> None:
+            with contextlib.suppress(BrokenPipeError):
+                stdout.write(as_json_text(values, redactor) + "\n")
+                stdout.flush()
+
+        try:
+            yield write
+        except RunnerError as error:
+            write({"status": "ERROR", "exit_code": error.exit_code, "error": str(error)})
+            raise
+
+
+def as_json_text(values: dict[str, Any], redactor: Redactor) -> str:
+    """Plain values as strict JSON, secrets masked in the strings."""
+    return json.dumps(_strict(values, redactor.clean), default=str, allow_nan=False)
 
 
 def _strict(value: Any, clean: Callable[[str], str]) -> Any:
@@ -110,21 +128,18 @@ def _exit_code(report: Report) -> int:
 
 
 @contextlib.contextmanager
-def _stdout_for_the_document(alone: bool) -> Iterator[IO[str]]:
-    """With `--json`, what tasks and their child processes print goes to stderr."""
-    if not alone:
-        yield sys.stdout
-        return
+def _stdout_alone() -> Iterator[IO[str]]:
+    """The real stdout; what tasks and their child processes print goes to stderr meanwhile."""
     sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)
+    stdout = os.fdopen(os.dup(kept), "w", encoding="utf-8")
     try:
-        document = os.fdopen(os.dup(kept), "w", encoding="utf-8")
         with contextlib.redirect_stdout(sys.stderr):
-            yield document
-        with contextlib.suppress(BrokenPipeError):
-            document.close()
+            yield stdout
     finally:
+        with contextlib.suppress(BrokenPipeError):
+            stdout.close()
         sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)

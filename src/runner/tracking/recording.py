@@ -73,7 +73,11 @@ class Recorder:
         folder = local_folder(run.info.artifact_uri)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._write(folder / SNAPSHOT_NAME, to_toml(config.written).encode())
+            snapshot = to_toml(config.written)
+            if self.redactor.clean(snapshot) != snapshot:
+                text = "a secret stands in the config; say ${NAME}, or %s can't be run again"
+                _log.warning(text, folder / SNAPSHOT_NAME)
+            self._write(folder / SNAPSHOT_NAME, snapshot.encode())
             self._write(folder / "pip-freeze.txt", surroundings.packages().encode())
             if git and git.dirty:
                 self._write(folder / "git.patch", git.patch)
