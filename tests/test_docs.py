@@ -175,10 +175,11 @@ def append(path: Path, text: str) -> None:
 def test_the_tutorial_of_the_readme_works(project: Project) -> None:
     pytest.importorskip("sklearn")
     demo(project)
-    first = project.run("--run-name", "agreeable-bear-396")
     readme = ROOT / "README.md"
     (code,) = blocks(readme, "python")
     pin, own_section = blocks(readme, "toml")
+    (name,) = re.findall(r'"run:(.+)"', pin)
+    first = project.run("--run-name", name)
     project.write("src/tasks/evaluation.py", code)
     config = project.root / "luigi.toml"
     lines = [line for line in pin.splitlines() if line.startswith("Preprocessor")]
@@ -187,14 +188,13 @@ def test_the_tutorial_of_the_readme_works(project: Project) -> None:
     )
     append(config, own_section)
 
-    (command,) = re.findall(
-        r"^\$ python -m runner (Evaluation.*bear-396)$", readme.read_text(), re.M
-    )
+    typed = rf"^\$ python -m runner (Evaluation .*{name})$"
+    (command,) = re.findall(typed, readme.read_text(), re.MULTILINE)
     done = project.run(*command.split())
 
     assert "cv_accuracy" in first.out
-    assert re.search(r"Preprocessor +reused from agreeable-bear-396", done.out)
-    assert re.search(r"Trainer +reused from agreeable-bear-396", done.out)
+    assert re.search(rf"Preprocessor +reused from {name}", done.out)
+    assert re.search(rf"Trainer +reused from {name}", done.out)
     assert re.search(r"Evaluation +ran .* worst_group 0\.", done.out)
     (table,) = project.root.glob("mlruns/*/*/artifacts/Evaluation/accuracy.csv")
     assert table.read_text().splitlines()[0] in readme.read_text()

@@ -6,6 +6,8 @@ import json
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import PIPELINE, Project
 
 
@@ -43,3 +45,66 @@ def test_two_runs_in_one_process_do_not_share_tasks_or_code(project: Project) ->
     second = project.run_here("Write.text=three")
     assert (first.artifact_dir / "Count" / "count.txt").read_text() == "3"
     assert (second.artifact_dir / "Count" / "count.txt").read_text() == "50"
+
+
+DYNAMIC = """
+import os
+import luigi, mlflow
+from runner import RunTask
+
+class Part(RunTask):
+    n = luigi.IntParameter()
+    outputs = {"n": "deep/er/n.txt"}
+
+    def run(self):
+        os.chdir("/")
+        mlflow.log_metric(f"part{self.n}", self.n)
+        self.outputs["n"].write_text(str(self.n))
+
+class Whole(RunTask):
+    outputs = {"x": "x.txt"}
+
+    def run(self):
+        %s
+        self.outputs["x"].write_text(os.getcwd())
+"""
+
+
+def test_dynamic_requirements_are_placed_together_and_reused_by_pin(project: Project) -> None:
+    project.pipeline(DYNAMIC % "yield [Part(n=1), Part(n=2)]", task="Whole")
+    first = project.run_here()
+    assert first.ok, first.traceback
+    parts = [task for task in first.tasks if task.name.startswith("Part")]
+    assert all(task.directory.name.startswith("Part_") for task in parts)
+    assert (first.artifact_dir / "Whole" / "x.txt").read_text() == str(project.root)
+    second = project.run_here(f"PathConfig.Part=run:{first.run_name}")
+    statuses = {task.name: task.status for task in second.tasks}
+    assert statuses == {"Whole": "ran", "Part(n=1)": "reused", "Part(n=2)": "reused"}
+    run = project.client.get_run(second.run_id)
+    assert run.data.metrics == {"part1": 1, "part2": 2}
+    reused = [key for key in run.data.tags if key.startswith("reused.Part_")]
+    assert {run.data.tags[key] for key in reused} == {first.run_id} and len(reused) == 2
+    third = project.run_here(f"PathConfig.Part=run:{second.run_name}")
+    assert third.ok and {task.origin for task in third.tasks} == {"", first.run_name}
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [("yield 5", "may yield tasks only"), ("yield Whole()", "requires itself")],
+)
+def test_what_may_not_be_yielded_is_said(project: Project, step: str, message: str) -> None:
+    project.pipeline(DYNAMIC % step, task="Whole")
+    report = project.run_here()
+    assert report.status == "FAILED" and message in report.error and not report.traceback
+
+
+def test_outputs_written_outside_of_every_run_are_found_by_the_runs_name(project: Project) -> None:
+    project.pipeline()
+    first = project.run_here("PathConfig.Write=prepared/text")
+    assert (project.root / "prepared" / "text" / "manifest.json").is_file()
+    tags = project.client.get_run(first.run_id).data.tags
+    assert tags["placed.Write"] == str(project.root / "prepared" / "text")
+    second = project.run_here(f"PathConfig.Write=run:{first.run_name}")
+    third = project.run_here(f"PathConfig.Write=run:{second.run_name}")
+    for report in (second, third):
+        assert [task.status for task in report.tasks] == ["reused", "ran"]

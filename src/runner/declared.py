@@ -180,23 +180,32 @@ def _check_parameter(
     name: str, param: luigi.Parameter[Any], value: Any
 ) -> Iterable[tuple[str, str]]:
     """luigi itself would take 5.7 for 5 and true for 1."""
-    numeric = isinstance(value, bool | int | float)
-    if isinstance(param, luigi.BoolParameter):
-        fits = isinstance(value, bool | str)
-    elif isinstance(param, luigi.IntParameter):
-        fits = type(value) is int or not numeric
-    elif isinstance(param, luigi.FloatParameter):
-        fits = not isinstance(value, bool)
-    else:
-        fits = True
+    reason = ""
     try:
-        if fits:
-            param.normalize(param.parse(runner.luigi_parser.as_parameter(value)))
+        parsed = param.normalize(param.parse(runner.luigi_parser.as_parameter(value)))
+        if not _lost(value, parsed) and _of_kind(param, parsed):
             return
-        reason = ""
     except Exception as error:  # whatever a parameter class of the user raises
         reason = f": {error}"
     yield name, f"expected a value for {type(param).__name__}, got {shown(value)}{reason}"
+
+
+def _of_kind(param: luigi.Parameter[Any], parsed: Any) -> bool:
+    """luigi's optional parameters take numbers of any kind."""
+    if isinstance(param, luigi.IntParameter):
+        return parsed is None or type(parsed) is int
+    return not (isinstance(param, luigi.FloatParameter) and isinstance(parsed, bool))
+
+
+def _lost(value: Any, parsed: Any) -> bool:
+    """Whether a number or boolean became another kind of value on its way."""
+    if isinstance(value, bool):
+        return parsed is not value
+    if isinstance(value, int | float):
+        return isinstance(parsed, bool | int | float) and (
+            parsed != value or isinstance(parsed, bool) or type(parsed) is int is not type(value)
+        )
+    return False
 
 
 def output_path(text: str | Path, bases: Iterable[Path], task: str, name: str) -> str:

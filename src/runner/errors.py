@@ -12,7 +12,7 @@
     ├── PublishError           1   a task's outputs are not what it declared
     └── TaskFailedError        1   a task of the run failed
 
-    Interrupted                128 + signal (KeyboardInterrupt, so that nothing takes it for a failure)
+    Interrupted                128 + signal; a KeyboardInterrupt, so that it is taken for no failure
 
 Only these become one line on the terminal. Any other exception is a mistake of the runner or of
 the user's code and keeps its traceback.
@@ -132,6 +132,9 @@ class Interrupted(KeyboardInterrupt):
 
 def _bracketed(key: str) -> str:
     section, dot, rest = key.partition(".")
+    while dot and rest[:1].isupper() and section[:1].islower():  # a namespace of luigi: ns.Task
+        inner, dot, rest = rest.partition(".")
+        section = f"{section}.{inner}"
     return f"[{section}] {rest}" if dot else f"[{section}]"
 
 

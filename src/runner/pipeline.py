@@ -18,26 +18,25 @@ import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by 
 import luigi
 from luigi.task import flatten
 from runner import config as configs
-from runner import luigi_parser, project_code, signals, summary
+from runner import lineage, luigi_parser, project_code, signals, summary
 from runner.artifacts.manifest import Maker
 from runner.artifacts.placement import moved, place_all
 from runner.config import Overrides
 from runner.context import RunContext, using
 from runner.engine import worker
 from runner.engine.execution import Execution, Outcome
-from runner.errors import Interrupted
+from runner.errors import GraphError, Interrupted
 from runner.graph import TaskGraph
 from runner.logs import RunLog, adopt_mlflow
 from runner.planning import Plan, make_plan
 from runner.project_code import ProjectTasks
 from runner.redaction import Redactor
-from runner.report import Report, RunStatus, TaskReport
+from runner.report import Report, RunStatus
 from runner.settings import Settings
 from runner.signals import Signals
 from runner.task import RunTask
 from runner.tracking import reaper, store, surroundings
 from runner.tracking.fluent import active_run
-from runner.tracking.lookup import REUSED_TAG
 from runner.tracking.recording import LOG_NAME, Recorder
 
 _log = logging.getLogger(__name__)
@@ -117,6 +116,7 @@ class _Run:
         self._received = received
         self._listener = listener
         self._outcomes: dict[str, Outcome] = {}
+        self._dynamic: dict[str, luigi.Task] = {}
         self._begun = time.monotonic()
         received.hold()
         with using(plan.context):
@@ -138,7 +138,7 @@ class _Run:
         try:
             self._received.release()
             log.to_file(self._context.artifact_dir / LOG_NAME)
-            self._record_reuse()
+            self._record_lineage(self._plan.needed)
             self._listener.opened(self._context, self._names_to_run())
             with using(self._context), active_run(self._context, self._plan.location):
                 succeeded = self._work()
@@ -169,11 +169,16 @@ class _Run:
     def _execution(self, task: luigi.Task) -> Execution:
         return Execution(task, self._context, self._maker, self._place)
 
-    def _place(self, tasks: Iterable[luigi.Task]) -> None:
-        for task in tasks:
-            found = TaskGraph.of(task).tasks.values()
-            run_tasks = [t for t in found if isinstance(t, RunTask)]
-            place_all(run_tasks, self._context, self._plan.lookup)
+    def _place(self, tasks: Iterable[luigi.Task], requirer: luigi.Task) -> None:
+        """Places the dynamic requirements of a task, and all that they require."""
+        found = {i: t for task in tasks for i, t in TaskGraph.of(task).tasks.items()}
+        if requirer.task_id in found:
+            raise GraphError(f"{requirer} requires itself, through what its run() yields")
+        new = {i: t for i, t in found.items() if i not in self._context.places}
+        run_tasks = [task for task in new.values() if isinstance(task, RunTask)]
+        place_all(run_tasks, self._context, self._plan.lookup)
+        self._dynamic |= {task.task_id: task for task in run_tasks}
+        self._record_lineage([task.task_id for task in run_tasks])
 
     def _ended(self, outcome: Outcome) -> None:
         outcome.error = self._recorder.redactor.clean(outcome.error)
@@ -181,17 +186,10 @@ class _Run:
         self._outcomes[outcome.task.task_id] = outcome
         self._listener.ended(summary.label(outcome.task, self._context), outcome)
 
-    def _record_reuse(self) -> None:
+    def _record_lineage(self, task_ids: Iterable[str]) -> None:
         """A run shows all metrics of its result, those of reused tasks too."""
-        metrics: dict[str, float] = {}
-        tags: dict[str, str] = {}
-        for task_id in self._plan.needed:
-            place = self._context.places.get(task_id)
-            if place is not None and place.decision == "reused":
-                metrics |= place.metrics
-                source = place.origin.run_id if place.origin else str(place.directory)
-                tags[f"{REUSED_TAG}{place.directory.name}"] = source
-        self._recorder.log(self._context.run_id, metrics=metrics, tags=tags)
+        found = lineage.of(task_ids, self._context)
+        self._recorder.log(self._context.run_id, metrics=found.metrics, tags=found.tags)
 
     def _names_to_run(self) -> list[str]:
         ids = [i for i in self._plan.needed if i not in self._plan.complete]
@@ -219,7 +217,9 @@ class _Run:
         return Report(
             status=status,
             experiment=self._plan.context.config.run.experiment_name,
-            tasks=_reports(self._plan, self._context, self._outcomes),
+            tasks=summary.task_reports(
+                self._plan, self._context, self._outcomes, dynamic=self._dynamic
+            ),
             run_id=self._context.run_id,
             run_name=self._context.run_name,
             artifact_dir=self._context.artifact_dir,
@@ -237,16 +237,10 @@ def _planned(plan: Plan) -> Report:
     return Report(
         status="PLANNED",
         experiment=plan.context.config.run.experiment_name,
-        tasks=_reports(plan, plan.context, {}, planned=True),
+        tasks=summary.task_reports(plan, plan.context, {}, planned=True),
         tracking_uri=plan.location.shown,
         notes=plan.notes,
     )
-
-
-def _reports(
-    plan: Plan, context: RunContext, outcomes: dict[str, Outcome], *, planned: bool = False
-) -> tuple[TaskReport, ...]:
-    return summary.task_reports(plan, context, outcomes, planned=planned)
 
 
 def _really_complete(graph: TaskGraph) -> bool:

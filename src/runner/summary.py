@@ -16,10 +16,15 @@ _THERE = ("ran", "reused", "failed")  # of the others there is no directory
 
 
 def task_reports(
-    plan: Plan, context: RunContext, outcomes: Mapping[str, Outcome], *, planned: bool = False
+    plan: Plan,
+    context: RunContext,
+    outcomes: Mapping[str, Outcome],
+    *,
+    dynamic: Mapping[str, luigi.Task] | None = None,
+    planned: bool = False,
 ) -> tuple[TaskReport, ...]:
     """One report a task: those of the graph, then those that turned up as dynamic requirements."""
-    tasks = dict(plan.graph.tasks)
+    tasks = {**plan.graph.tasks, **(dynamic or {})}
     tasks |= {task_id: outcome.task for task_id, outcome in outcomes.items()}
     needed = frozenset(plan.needed)
     return tuple(

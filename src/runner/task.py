@@ -51,6 +51,7 @@ class RunTask(luigi.Task):
     sources: ClassVar[Mapping[str, str]] = {}
 
     _partial: Path | None = None  # where run() writes while it is executed
+    _inputs: Mapping[str, Any] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -84,7 +85,11 @@ class RunTask(luigi.Task):
 
         A name that several of them offer must be said in full: ``"Preprocessor.train"``.
         """
-        return task_inputs.of(self)
+        if self._partial is None:
+            return task_inputs.of(self)
+        if self._inputs is None:  # looked up once for each start of `run()`
+            self._inputs = task_inputs.of(self)
+        return self._inputs
 
     @property
     def path_config(self) -> Mapping[str, str]:

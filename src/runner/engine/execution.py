@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from luigi.task import DynamicRequirements, flatten
 from runner.artifacts import publish
 from runner.artifacts.manifest import Maker, Manifest
 from runner.context import RunContext
-from runner.errors import PublishError, RunnerError
+from runner.errors import GraphError, PublishError, RunnerError
 from runner.task import RunTask
 from runner.tracking.fluent import task_logs
 from runner.tracking.plugin import MetricNotes
@@ -65,7 +66,7 @@ class Execution:
         task: luigi.Task,
         context: RunContext,
         maker: Maker,
-        place: Callable[[Iterable[luigi.Task]], None],
+        place: Callable[[Iterable[luigi.Task], luigi.Task], None],
     ) -> None:
         self.outcome = Outcome(task)
         self._task = task
@@ -95,7 +96,7 @@ class Execution:
         try:
             while True:
                 required = steps.send(sent)
-                self._place(_tasks_in(required))
+                self._place(_tasks_in(required), self._task)
                 sent = yield required
         except StopIteration:
             pass
@@ -115,12 +116,15 @@ class Execution:
         self.outcome.status = "running"
         self._started = time.monotonic()
         self._open = ExitStack()
+        with suppress(OSError):  # a task may go elsewhere; the next one starts here again
+            self._open.callback(os.chdir, os.getcwd())
         try:
             if isinstance(self._task, RunTask):
                 directory = self._task.placement.directory
                 if not directory.is_relative_to(self._context.artifact_dir):
                     self._open.callback(_sole_writer(directory).release)
-                self._task._partial = publish.open_partial(directory)
+                outputs = self._task.declared_outputs().values()
+                self._task._partial = publish.open_partial(directory, outputs)
             self._open.enter_context(task_logs(self._context, self._notes))
         except BaseException as error:
             self._fail(error)
@@ -130,7 +134,7 @@ class Execution:
         self.outcome.seconds += time.monotonic() - self._started
         self._open.close()
         if isinstance(self._task, RunTask):
-            self._task._partial = None
+            self._task._partial = self._task._inputs = None
 
     def _finish(self) -> None:
         seconds = self.outcome.seconds + time.monotonic() - self._started
@@ -204,4 +208,8 @@ def _sole_writer(directory: Path) -> FileLock:
 def _tasks_in(required: Any) -> list[luigi.Task]:
     if isinstance(required, DynamicRequirements):
         required = required.requirements
-    return [task for task in flatten(required) if isinstance(task, luigi.Task)]
+    tasks = flatten(required)
+    for task in tasks:
+        if not isinstance(task, luigi.Task):
+            raise GraphError(f"run() yields a {type(task).__name__}; it may yield tasks only")
+    return list(tasks)

@@ -17,7 +17,8 @@ from runner.tracking.store import StoreLocation, errors_of
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-REUSED_TAG = "reused."
+REUSED_TAG = "reused."  # + task -> the run, or the directory, that it was taken from
+PLACED_TAG = "placed."  # + task -> the directory outside of every run that it was written to
 
 _RECENT = 50  # runs that are looked at to suggest one
 _SUGGESTED = 3
@@ -29,7 +30,7 @@ class FoundRun:
     """A run of the store.
 
     Attributes:
-        reused: directory name -> run id or folder that this run took it from.
+        reused: task -> run id or directory, for outputs that do not lie in this run.
     """
 
     run_id: str
@@ -121,7 +122,8 @@ class RunLookup:
 
 def _found(run: Any) -> FoundRun:
     tags = run.data.tags.items()
-    reused = {k.removeprefix(REUSED_TAG): v for k, v in tags if k.startswith(REUSED_TAG)}
+    prefixes = (REUSED_TAG, PLACED_TAG)
+    reused = {k[len(p) :]: v for k, v in tags for p in prefixes if k.startswith(p)}
     return FoundRun(
         run_id=run.info.run_id,
         run_name=run.info.run_name or "",
