@@ -39,7 +39,7 @@ def test_the_command_that_is_started(project: Project, started: list[Any]) -> No
     assert ui("--port", str(port)) == 0
     ((program, args, environment),) = started
     assert program == args[0] == sys.executable
-    assert args[1:4] == ["-m", "mlflow", "server"]
+    assert args[1:6] == ["-W", "ignore", "-m", "mlflow", "server"]
     assert args[args.index("--host") + 1] == "127.0.0.1"
     assert args[args.index("--allowed-hosts") + 1] == f"127.0.0.1:{port},localhost:{port}"
     assert args[args.index("--default-artifact-root") + 1] == f"{project.root}/mlruns"

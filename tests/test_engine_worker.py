@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
+import socket
+import subprocess
+import sys
+import urllib.request
 
 import luigi.worker
 from luigi.scheduler import Scheduler
@@ -136,3 +141,30 @@ def test_a_failed_task_stops_only_what_needs_it(project: Project) -> None:
     assert "ValueError: no" in (report.artifact_dir / "runner.log").read_text()
     again = project.run_here(*report.resume)
     assert {task.name: task.status for task in again.tasks}["Good"] == "reused"
+
+
+def test_the_central_scheduler_of_luigi(project: Project) -> None:
+    project.pipeline(ORDERED, task="All")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = ["--address", "127.0.0.1", "--port", str(port), "--state-path", "luigid.state"]
+    luigid = [sys.executable, "-c", "from luigi.cmdline import luigid; luigid()", *address]
+    process = subprocess.Popen(
+        luigid, cwd=project.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        while process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{url}/api/task_list", timeout=5).close()
+                break
+            except OSError:
+                continue
+        report = project.run_here(f"core.scheduler_url={url}")
+        with urllib.request.urlopen(f"{url}/api/task_list?data=%7B%7D", timeout=5) as answer:
+            seen = json.load(answer)["response"]
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    assert report.ok and {task["status"] for task in seen.values()} == {"DONE"}

@@ -112,7 +112,7 @@ def test_each_mistake_has_its_own_sentence(project: Project, first: Any, tmp_pat
     ):
         assert shown in sentence
     for sentence in sentences:
-        assert f"run:{first.run_name}" in sentence or "a pin is" in sentence, sentence
+        assert f"run:{first.run_id[:8]}" in sentence or "a pin is" in sentence, sentence
 
 
 def test_an_ambiguous_prefix_names_the_runs(project: Project) -> None:
@@ -138,7 +138,7 @@ def test_an_unfinished_run_is_no_source(project: Project) -> None:
     assert "left behind" in refusal(project, f"{failed.artifact_dir}/.Write.partial")
     project.pipeline()
     good = project.run_here()
-    assert f'recent runs that have it: "run:{good.run_name}"' in refusal(
+    assert f'recent runs that have it: "run:{good.run_id[:8]}" ({good.run_name})' in refusal(
         project, f"run:{failed.run_name}"
     )
 

@@ -64,6 +64,27 @@ def test_a_signal_ends_the_run_as_killed(project: Project, signum: int, code: in
     assert not (artifacts / "Waits").exists() and not (artifacts / "After").exists()
 
 
+SLOW_TO_IMPORT = """
+import time
+from pathlib import Path
+Path("started").touch()
+time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize(
+    ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_before_the_run_opens(project: Project, signum: int, code: int) -> None:
+    project.pipeline(SLOW_TO_IMPORT, task="None")
+    process = project.start()
+    wait_for(project.root / "started", process)
+    process.send_signal(signum)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, project.runs()) == (code, [])
+    assert "interrupted before the run began" in err and "Traceback" not in err
+
+
 def test_a_task_that_swallows_the_interrupt_does_not_keep_the_run_alive(project: Project) -> None:
     project.pipeline(WAITS, task="After")
     (project.root / "stubborn").touch()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import TrackingError
+from runner.errors import ConfigError, TrackingError
 from runner.tracking.recording import flatten, local_folder
 from tests.conftest import Project
 
@@ -122,6 +122,13 @@ def test_artifacts_out_of_reach_are_named_and_leave_no_run(project: Project) -> 
     with pytest.raises(TrackingError, match="s3://bucket/runs"):
         project.run_here()
     assert project.runs() == []
+
+
+def test_an_artifact_root_that_is_no_folder_is_refused_at_once(project: Project) -> None:
+    project.pipeline()
+    with pytest.raises(ConfigError, match=r"artifact_root: 's3://bucket' is no folder"):
+        project.run_here("RunConfig.artifact_root=s3://bucket")
+    assert project.client.get_experiment_by_name("trial") is None
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def _task_report(
     reused = place is not None and place.decision == "reused"
     size, metrics = (place.size, place.metrics) if reused and place else (None, {})
     if outcome is not None:
-        size = outcome.size if isinstance(task, RunTask) else None
+        size = outcome.size if isinstance(task, RunTask) and status == "ran" else None
         metrics = outcome.metrics
     return TaskReport(
         name=label(task, context),

@@ -149,5 +149,5 @@ def _suggestion(family: str, lookup: RunLookup) -> str:
     found = lookup.recent_with(family)
     if not found:
         return f"no recent run has {family}; take the pin out of [PathConfig] to compute it"
-    names = " or ".join(f'"run:{run.run_name}"' for run in found)
+    names = " or ".join(f'"run:{run.run_id[:8]}" ({run.run_name})' for run in found)
     return f"recent runs that have it: {names}"

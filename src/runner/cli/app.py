@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner import signals
 from runner.errors import GraphError, ProjectCodeError, RunnerError
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def group() -> None:
 def main(args: list[str] | None = None) -> None:
     """Runs the command and ends the process with its exit code."""
     _open_streams()
-    sys.exit(_exit_code(args))
+    with signals.handled():  # from the start: importing luigi and MLflow takes seconds
+        code = _exit_code(args)
+    sys.exit(code)
 
 
 def _exit_code(args: list[str] | None) -> int:
@@ -80,9 +83,9 @@ def _exit_code(args: list[str] | None) -> int:
     except RunnerError as error:
         report_error(error)
         return error.exit_code
-    except KeyboardInterrupt as error:
-        click.echo("interrupted before the run began", err=True)
-        return getattr(error, "exit_code", 130)
+    except (click.Abort, KeyboardInterrupt) as error:  # click makes the one of the other
+        click.echo("runner: interrupted before the run began", err=True)
+        return getattr(error.__cause__ or error.__context__ or error, "exit_code", 130)
     except BrokenPipeError:  # the reader of our output has gone, as in `runner … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -48,7 +48,7 @@ def command(files: tuple[str, ...], port: int) -> None:
         "MLFLOW_BACKEND_STORE_URI": location.uri,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    server = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    server = ["-W", "ignore", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     server += ["--workers", "1", "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}"]
     server += ["--default-artifact-root", location.artifact_root or "mlruns"]
     sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -83,6 +84,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[st
         else:
             expected = found["msg"].removeprefix("Value error, ")
             expected = expected.replace("Input should be", "expected", 1)
+            expected = re.sub(r"^expected (greater|less)", r"expected a value \1", expected)
             yield key, f"{expected[:1].lower()}{expected[1:]}, got {shown(found['input'])}"
 
 

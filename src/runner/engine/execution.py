@@ -186,11 +186,14 @@ class Execution:
 
 
 def _users_part(error: BaseException) -> str:
-    """The traceback from the user's `run()` on."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
-        frames = frames.tb_next
-    return "".join(traceback.format_exception(type(error), error, frames or error.__traceback__))
+    """The traceback, of chained exceptions too, from the user's `run()` on."""
+    found = traceback.TracebackException.from_exception(error)
+    part: traceback.TracebackException | None = found
+    while part is not None:
+        while part.stack and part.stack[0].filename == __file__:
+            del part.stack[0]
+        part = part.__cause__ or part.__context__
+    return "".join(found.format())
 
 
 def _sole_writer(directory: Path) -> FileLock:

@@ -47,6 +47,13 @@ class _InlineProcess(TaskProcess):
             self._on_end(self._execution.outcome)
 
 
+class _Results(DequeQueue):
+    """luigi's queue of results within one process, which it closes when a scheduler is remote."""
+
+    def close(self) -> None:
+        pass
+
+
 class RunWorker(Worker):
     """Runs a root task and what it requires.
 
@@ -65,7 +72,7 @@ class RunWorker(Worker):
         interrupted: Callable[[], int | None],
     ) -> None:
         super().__init__(scheduler=_scheduler(), no_install_shutdown_handler=True)
-        self._task_result_queue: Any = DequeQueue()
+        self._task_result_queue: Any = _Results()
         self._start = start
         self._on_start = on_start
         self._on_end = on_end

@@ -77,7 +77,11 @@ def locate(config: Config) -> StoreLocation:
     root = config.run.artifact_root
     if root is None:
         root = None if scheme in ("http", "https") else "mlruns"
-    if root is not None and "://" not in root.removeprefix("file://"):
+    if root is not None and "://" in root.removeprefix("file://"):
+        where = config.origins.get("RunConfig.artifact_root", "config")
+        text = f"{root!r} is no folder; outputs are written to folders only, so far"
+        raise ConfigError([Problem(where, "RunConfig.artifact_root", text)])
+    if root is not None:
         # MLflow decodes percent signs even in a plain path.
         root = str(absolute(config.root, root)).replace("%", "%25")
     return StoreLocation(uri, root)
