@@ -84,9 +84,7 @@ class Project:
         self, *args: str, cwd: Path | None = None, env: dict[str, str] | None = None, **popen: Any
     ) -> subprocess.Popen[str]:
         """Starts ``python -m runner`` and returns while it goes on."""
-        # Ctrl-C must reach it as it would in a terminal, however the tests themselves were started.
-        handler = signal.default_int_handler
-        popen.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, handler))
+        popen.setdefault("preexec_fn", _default_signals)
         return subprocess.Popen(
             [sys.executable, "-W", "error::ResourceWarning", "-m", "runner", *args],
             cwd=cwd or self.root,
@@ -126,6 +124,12 @@ class Project:
         client = self.client
         ids = [experiment.experiment_id for experiment in client.search_experiments()]
         return list(client.search_runs(ids, order_by=["attributes.start_time DESC"]))
+
+
+def _default_signals() -> None:
+    """Signals must reach a run as they do in a terminal, however the tests were started."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_DFL)
 
 
 def clean_environment() -> dict[str, str]:
