@@ -108,3 +108,34 @@ def test_outputs_written_outside_of_every_run_are_found_by_the_runs_name(project
     third = project.run_here(f"PathConfig.Write=run:{second.run_name}")
     for report in (second, third):
         assert [task.status for task in report.tasks] == ["reused", "ran"]
+
+
+def test_a_config_of_the_project_is_found_from_a_folder_inside(project: Project) -> None:
+    project.pipeline()
+    project.write("config/long.toml", 'extends = "../luigi.toml"\n[Write]\ntext = "longer"\n')
+    project.run("-c", "config/long.toml", cwd=project.root / "src")
+    (run,) = project.runs()
+    assert run.data.metrics["counted"] == 6
+
+
+def test_a_wrapper_over_pinned_tasks_shows_their_metrics(project: Project) -> None:
+    code = (
+        PIPELINE
+        + """
+import luigi
+
+class All(luigi.WrapperTask):
+    def requires(self):
+        return Count()
+"""
+    )
+    project.pipeline(code, task="All")
+    first = project.run_here()
+    again = project.run_here(
+        f"PathConfig.Count=run:{first.run_name}", f"PathConfig.Write=run:{first.run_name}"
+    )
+    assert {task.name: task.status for task in again.tasks} == {
+        "Write": "not needed",
+        "Count": "reused",
+    }
+    assert project.client.get_run(again.run_id).data.metrics == {"counted": 5}

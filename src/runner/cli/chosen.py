@@ -23,7 +23,9 @@ def project(files: Sequence[str]) -> tuple[Settings, list[Path]]:
     named = [Path(file).absolute() for file in files]
     found = environment.load(config=named[0] if named else None)
     if named:
-        return found, named
+        return found, [
+            _here_or_in(found.root, path, file) for path, file in zip(named, files, strict=True)
+        ]
     default = found.config_path or found.root / environment.CONFIG_NAME
     if not default.exists():
         why = " (LUIGI_CONFIG_PATH)" if found.config_path else ""
@@ -32,3 +34,8 @@ def project(files: Sequence[str]) -> tuple[Settings, list[Path]]:
             "start it in your project's folder, or name a config with -c FILE",
         )
     return found, [default]
+
+
+def _here_or_in(root: Path, path: Path, file: str) -> Path:
+    """A file of the working directory, as in any command; else of the project, like all paths."""
+    return root / file if not path.exists() and (root / file).exists() else path
