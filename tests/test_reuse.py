@@ -191,6 +191,17 @@ def test_what_is_damaged_is_never_served(auto: Project, damage: str) -> None:
     assert (fit.directory / "model.txt").read_bytes() == good and fit.directory != folder
 
 
+def test_a_dry_run_names_the_damage_and_leaves_it(auto: Project) -> None:
+    first = auto.run_here()
+    (first.artifact_dir / "Clean" / "clean.txt").unlink()
+    for _ in range(2):
+        plan = auto.run_here(dry_run=True)
+        assert "clean.txt (clean) is missing" in plan.tasks[0].reason or (
+            "clean.txt is missing" in plan.tasks[0].reason
+        )
+    assert (first.artifact_dir / "Clean" / "manifest.json").exists()
+
+
 def test_an_output_deleted_in_the_middle_is_restored(auto: Project) -> None:
     first = auto.run_here()
     shutil.rmtree(first.artifact_dir / "Clean")
@@ -299,3 +310,4 @@ def test_why(auto: Project) -> None:
     assert "-    return text.upper()" in told and "+    return text.upper() + '?'" in told
     assert "rows 2 → 1" in auto.run("why", "Clean", "-o", "Clean.rows=1").out
     assert "did you mean 'Clean'" in auto.run("why", "Cleen", code=2).err
+    assert "Fit may change" in auto.run("why", "Report", "-o", "RunConfig.task=Clean").out

@@ -148,6 +148,35 @@ class Silent(RunTask):
     assert run.info.status == "FINISHED" and "fit_intercept" in run.data.params
 
 
+def test_metrics_that_mlflow_repeats_for_a_model_stay_their_tasks(project: Project) -> None:
+    project.pipeline(
+        """
+import mlflow
+from runner import RunTask, requires
+from sklearn.linear_model import LinearRegression
+
+class First(RunTask):
+    outputs = {"x": "x.txt"}
+    def run(self):
+        mlflow.log_metric("mine", 1.5)
+        self.outputs["x"].touch()
+
+@requires(First)
+class Fit(RunTask):
+    outputs = {"x": "x.txt"}
+    def run(self):
+        mlflow.autolog(silent=True)
+        LinearRegression().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.5])
+        self.outputs["x"].touch()
+""",
+        task="Fit",
+    )
+    report = project.run_here()
+    metrics = {task.name: set(task.metrics) for task in report.tasks}
+    assert metrics["First"] == {"mine"}
+    assert "mine" not in metrics["Fit"] and "training_r2_score" in metrics["Fit"]
+
+
 def test_a_generator_that_starts_again_logs_once(project: Project) -> None:
     project.pipeline(
         """

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-TaskStatus = Literal["ran", "reused", "failed", "not run", "not needed", "to run"]
+TaskStatus = Literal["ran", "reused", "failed", "stopped", "not run", "not needed", "to run"]
 RunStatus = Literal["FINISHED", "FAILED", "KILLED", "PLANNED", "UNCHANGED"]
 
 

@@ -82,9 +82,13 @@ class Reuse:
         except (Unsettled, MissingInputError, OSError):
             return None
 
-    def find(self, task: RunTask, ingredients: Ingredients) -> Placement | None:
-        """The placement in an earlier run that computed the same."""
-        found = self._index.find(ingredients.fingerprint()) if self._index else None
+    def find(
+        self, task: RunTask, ingredients: Ingredients, *, discard: bool = False
+    ) -> Placement | None:
+        """The placement in an earlier run that computed the same; see `ReuseIndex.find`."""
+        if self._index is None:
+            return None
+        found = self._index.find(ingredients.fingerprint(), discard=discard)
         if found is None or found.manifest.outputs != task.declared_outputs():
             return None
         return _placement(found)
@@ -105,6 +109,9 @@ class Reuse:
     def _reason(self, task: RunTask, ingredients: Ingredients) -> str:
         if self._index is None:
             return task.placement.reason
+        damage = self._index.damaged.get(ingredients.fingerprint())
+        if damage:
+            return damage
         earlier = self._index.earlier(task.get_task_family())
         nearest = reasons.nearest(ingredients, task.logged_config(), earlier)
         return reasons.phrase(nearest[1]) if nearest else "first time"

@@ -12,7 +12,7 @@ from runner.planning import Plan
 from runner.report import TaskReport, TaskStatus
 from runner.task import RunTask
 
-_THERE = ("ran", "reused", "failed")  # of the others there is no directory
+_THERE = ("ran", "reused", "failed", "stopped")  # of the others there is no directory
 
 
 def task_reports(
@@ -71,7 +71,7 @@ def _task_report(
     reused = place is not None and place.decision == "reused"
     size, metrics = (place.size, place.metrics) if reused and place else (None, {})
     if outcome is not None:
-        size = outcome.size if isinstance(task, RunTask) and status != "failed" else None
+        size = outcome.size if isinstance(task, RunTask) and status in ("ran", "reused") else None
         metrics = outcome.metrics
     return TaskReport(
         name=label(task, context),
@@ -98,8 +98,7 @@ def _status(
     if outcome is not None:
         if outcome.status == "running":  # it waits for a dynamic requirement that did not come
             return "not run"
-        ended: dict[str, TaskStatus] = {"done": "ran", "reused": "reused", "failed": "failed"}
-        return ended[outcome.status]
+        return "ran" if outcome.status == "done" else outcome.status
     if task_id in plan.graph.tasks and task_id not in needed:
         return "not needed"
     place = context.places.get(task_id)

@@ -48,11 +48,15 @@ class ReuseIndex:
         self._root = root
         self._folder = root / FOLDER
         self._digests = digests
+        self.damaged: dict[str, str] = {}
 
-    def find(self, fingerprint: str) -> Found | None:
+    def find(self, fingerprint: str, *, discard: bool = False) -> Found | None:
         """What was computed under a fingerprint and is still whole.
 
-        What is damaged is taken out of circulation, with a warning.
+        What is damaged is noted in `damaged`.
+
+        Args:
+            discard: take what is damaged out of circulation, with a warning.
         """
         entry = self._entry(fingerprint)
         try:
@@ -60,15 +64,19 @@ class ReuseIndex:
         except (OSError, UnicodeDecodeError):
             return None
         manifest = manifests.read(directory)
+        damage: str | None = "its manifest is gone, damaged or of another fingerprint"
         if manifest is not None and manifest.fingerprint == fingerprint:
             damage = manifests.damage(directory, manifest, digests=self._digests)
             if damage is None:
                 return Found(directory, manifest)
+        self.damaged[fingerprint] = f"{directory} is damaged: {damage}"
+        if discard:
             _log.warning("%s is damaged and is computed anew: %s", directory, damage)
             with suppress(OSError):
-                os.replace(directory / manifests.NAME, directory / "manifest.damaged.json")
-        with suppress(OSError):
-            entry.unlink()
+                entry.unlink()
+            if manifest is not None and manifest.fingerprint == fingerprint:
+                with suppress(OSError):
+                    os.replace(directory / manifests.NAME, directory / "manifest.damaged.json")
         return None
 
     def add(self, fingerprint: str, directory: Path, task: str) -> None:

@@ -23,6 +23,7 @@ _STYLES = {
     "ran": "green",
     "reused": "cyan",
     "failed": "bold red",
+    "stopped": "yellow",
     "not run": "yellow",
     "not needed": "dim",
     "to run": "yellow",
@@ -89,7 +90,7 @@ class Display:
             )
             self._live.start()
         else:
-            self._say(f"run {self._run_name}: {self._total} tasks to run")
+            self._say(f"run {self._run_name}: {self._total} {_tasks(self._total)} to run")
 
     def started(self, name: str) -> None:
         self._running[name] = time.monotonic()
@@ -101,7 +102,12 @@ class Display:
     def ended(self, name: str, outcome: Any) -> None:
         self._running.pop(name, None)
         if not self._live:
-            words = {"done": "done", "failed": "FAILED", "running": "waits for what it requires"}
+            words = {
+                "done": "done",
+                "failed": "FAILED",
+                "stopped": "stopped",
+                "running": "waits for what it requires",
+            }
             words["reused"] = "reused: its inputs are the same as before"
             self._say(f"{name} {words[outcome.status]}, {outcome.seconds:.1f} s")
 
@@ -129,7 +135,12 @@ class Display:
 
     def _draw(self) -> Group:
         done = self._total - len(self._left) - len(self._running)
-        lines = [Text(f"run {self._run_name}: {done} of {self._total} tasks done", style="bold")]
+        lines = [
+            Text(
+                f"run {self._run_name}: {done} of {self._total} {_tasks(self._total)} done",
+                style="bold",
+            )
+        ]
         now = time.monotonic()
         for name, since in list(self._running.items()):
             lines.append(Text(f"  ▶ {safe_line(name)}  {_duration(now - since)}", style="green"))
@@ -208,6 +219,10 @@ def _size(size: int | None) -> str:
         return f"{size} B"
     power = min(len(str(size)) - 1, 14) // 3
     return f"{size / 1000**power:.1f} {_UNITS[power]}"
+
+
+def _tasks(count: int) -> str:
+    return "task" if count == 1 else "tasks"
 
 
 def _duration(seconds: float) -> str:

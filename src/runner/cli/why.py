@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from runner.cli.chosen import project
+from runner.errors import UsageError
 
 
 @click.command(short_help="Say why a task would run, or would not.")
@@ -26,7 +27,11 @@ def command(task: str, files: tuple[str, ...], overrides: tuple[str, ...]) -> No
     settings, chosen = project(files)
     redactor = Redactor(settings.secrets)
     changes = [*overrides, "RunConfig.reuse=auto"]
-    for name, found in why(Request(chosen, changes), settings, task):
+    try:
+        explained = why(Request(chosen, changes), settings, task)
+    except UsageError:  # not among what the config's own task requires
+        explained = why(Request(chosen, [*changes, f"RunConfig.task={task}"]), settings, task)
+    for name, found in explained:
         lines = [f"{name}: {found.reason}"]
         if found.compared_with:
             lines.append(f"compared with run {found.compared_with}:")

@@ -94,7 +94,9 @@ class Execution:
             return False
         label, run = task.get_task_family(), self._maker.run_name
         self._lock.enter_context(self._reuse.computing(self._ingredients, label, run))
-        found = None if self._forced else self._reuse.find(task, self._ingredients)
+        found = None
+        if not self._forced:
+            found = self._reuse.find(task, self._ingredients, discard=True)
         if found is None:
             return False
         self._lock.close()
@@ -123,7 +125,10 @@ class Execution:
         self._finish()
 
     def _begin(self) -> None:
-        if self.outcome.status == "failed":  # a retry logs anew; a restarted generator does not
+        if self.outcome.status in (
+            "failed",
+            "stopped",
+        ):  # a retry logs anew; a restarted generator does not
             self._notes = MetricNotes()
         self._notes.restart()
         self.outcome.status = "running"
@@ -204,7 +209,7 @@ class Execution:
 
     def _fail(self, error: BaseException) -> None:
         self._pause()
-        self.outcome.status = "failed"
+        self.outcome.status = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
         if isinstance(error, RunnerError):
             self.outcome.error, self.outcome.traceback = str(error), ""
         else:

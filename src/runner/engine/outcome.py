@@ -24,7 +24,7 @@ class Outcome:
     """
 
     task: luigi.Task
-    status: Literal["running", "done", "failed", "reused"] = "running"
+    status: Literal["running", "done", "failed", "stopped", "reused"] = "running"
     seconds: float = 0.0
     size: int = 0
     metrics: dict[str, float] = field(default_factory=dict)

@@ -67,9 +67,9 @@ def task_logs(context: RunContext, notes: MetricNotes) -> Iterator[None]:
         with plugin.noting(notes):
             yield
     finally:
-        if autologging != before:
-            for name in autologging:
-                autologging[name] = before.get(name, {**autologging[name], "disable": True})
+        if autologging != before:  # an integration without settings is off
+            autologging.clear()
+            autologging.update(before)
         if mlflow.get_tracking_uri() != uri:
             mlflow.set_tracking_uri(uri)
 

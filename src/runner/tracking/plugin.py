@@ -29,6 +29,7 @@ _PARENT_TAG = "mlflow.parentRunId"
 _artifact_roots: dict[str, str] = {}
 _task: ContextVar[MetricNotes | None] = ContextVar("runner_metric_notes", default=None)
 _notes: list[MetricNotes] = []
+_points: dict[str, tuple[Any, MetricNotes]] = {}  # the last point of each metric, and whose it is
 
 
 class MetricNotes:
@@ -51,6 +52,12 @@ class MetricNotes:
         """Takes metrics down, and returns those that are new."""
         new = []
         for metric in metrics:
+            exact = (metric.step, metric.timestamp, str(metric.value))
+            last, owner = _points.get(metric.key, (None, self))
+            if last == exact and owner is not self:  # MLflow repeats it for a model of this task
+                new.append(metric)
+                continue
+            _points[metric.key] = (exact, self)
             point = (metric.key, metric.step)
             self._attempt[point] += 1
             if self._attempt[point] > self._logged[point]:
@@ -89,6 +96,7 @@ def attached(run_id: str, store_uri: str) -> Iterator[None]:
     try:
         yield
     finally:
+        _points.clear()
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
