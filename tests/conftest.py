@@ -108,8 +108,7 @@ class Project:
     ) -> Any:
         """Runs the pipeline in this process and returns its Report."""
         from runner import settings
-        from runner.pipeline import run
-        from runner.request import Request
+        from runner.pipeline import Request, run
 
         found = settings.load(self.root)
         return run(Request([self.root / f for f in files], overrides, **request), found)

@@ -32,7 +32,6 @@ class Placement:
         origin: the run that computed a reused task, where known.
         metrics: what a reused task logged when it was computed.
         size: bytes of a reused task, where known.
-        pinned: whether the user said so, in `[PathConfig]`.
     """
 
     directory: Path
@@ -41,7 +40,6 @@ class Placement:
     origin: Origin | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     size: int | None = None
-    pinned: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
@@ -19,27 +21,63 @@ from runner import config as configs
 from runner import lineage, luigi_parser, project_code, signals, summary
 from runner.artifacts.manifest import Maker
 from runner.artifacts.placement import moved, place_all
-from runner.context import using
+from runner.config import Overrides
+from runner.context import RunContext, using
 from runner.engine import worker
-from runner.engine.execution import Execution
-from runner.engine.outcome import Outcome
-from runner.errors import GraphError, Interrupted, UsageError, did_you_mean
+from runner.engine.execution import Execution, Outcome
+from runner.errors import GraphError, Interrupted
 from runner.graph import TaskGraph
 from runner.logs import RunLog, adopt_mlflow
 from runner.planning import Plan, make_plan
 from runner.project_code import ProjectTasks
 from runner.redaction import Redactor
 from runner.report import Report, RunStatus
-from runner.request import Listener, Request, Silent
-from runner.reuse import Explanation
 from runner.settings import Settings
 from runner.signals import Signals
 from runner.task import RunTask
 from runner.tracking import reaper, store, surroundings
 from runner.tracking.fluent import active_run
-from runner.tracking.recording import LOG_NAME, Recorder, Status
+from runner.tracking.recording import LOG_NAME, Recorder
 
 _log = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """Is told how a run goes on."""
+
+    def opened(self, context: RunContext, to_run: Sequence[str]) -> None:
+        """The MLflow run is open; `to_run` are the names of the tasks that will run."""
+
+    def started(self, name: str) -> None:
+        """A task starts, or starts again after a dynamic requirement."""
+
+    def ended(self, name: str, outcome: Outcome) -> None:
+        """A task is done, failed, or waits for a dynamic requirement."""
+
+
+class Silent:
+    """A listener that does nothing with what it is told."""
+
+    def opened(self, context: RunContext, to_run: Sequence[str]) -> None: ...
+    def started(self, name: str) -> None: ...
+    def ended(self, name: str, outcome: Outcome) -> None: ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        files: config files; later ones win.
+        overrides: single values over them.
+        force: families that run even when they are pinned.
+        dry_run: plan only.
+    """
+
+    files: Sequence[Path]
+    overrides: Overrides = ()
+    force: Collection[str] = ()
+    dry_run: bool = False
 
 
 def run(request: Request, settings: Settings, listener: Listener | None = None) -> Report:
@@ -48,46 +86,23 @@ def run(request: Request, settings: Settings, listener: Listener | None = None) 
     Raises:
         RunnerError: nothing was run: the config, the graph, an input or the store is wrong.
     """
+    worker.forget(project_code.loaded_modules())
+    project_code.unload()
     redactor = Redactor(settings.secrets)
     with RunLog(redactor).recording() as log, signals.handled() as received:
-        plan = _plan(request, settings)
+        project = ProjectTasks(settings.root)
+        config = configs.load(
+            request.files, request.overrides, settings=settings, tasks=project.sections
+        )
+        luigi_parser.fill(config.sections)
+        plan = make_plan(config, project, request.force)
         if request.dry_run:
             return _planned(plan)
-        if plan.reuse.automatic and plan.nothing_to_do and not request.record:
-            return _planned(plan, status="UNCHANGED")
         client = store.connect(plan.location)
         adopt_mlflow()
         reaper.reap(client)
         recorder = Recorder(client, plan.location, redactor)
         return _Run(plan, recorder, received, listener or Silent()).execute(log)
-
-
-def why(request: Request, settings: Settings, task: str) -> list[tuple[str, Explanation]]:
-    """Why a task runs or does not: (its name, the explanation), for each task of that family.
-
-    Raises:
-        RunnerError: as for `run`; UsageError when the run has no such task.
-    """
-    with RunLog(Redactor(settings.secrets)).recording(), signals.handled():
-        plan = _plan(request, settings)
-        tasks = [t for t in plan.graph.tasks.values() if isinstance(t, RunTask)]
-        found = [t for t in tasks if t.get_task_family() == task]
-        if not found:
-            near = did_you_mean(task, [t.get_task_family() for t in tasks])
-            raise UsageError(f"this run has no task {task!r}{near}")
-        with using(plan.context):
-            return [(summary.label(t, plan.context), plan.reuse.explain(t)) for t in found]
-
-
-def _plan(request: Request, settings: Settings) -> Plan:
-    worker.forget(project_code.loaded_modules())
-    project_code.unload()
-    project = ProjectTasks(settings.root)
-    config = configs.load(
-        request.files, request.overrides, settings=settings, tasks=project.sections
-    )
-    luigi_parser.fill(config.sections)
-    return make_plan(config, project, request.force, verify=request.verify)
 
 
 class _Run:
@@ -118,7 +133,7 @@ class _Run:
 
     def execute(self, log: RunLog) -> Report:
         """Runs the tasks and closes the run, whatever happens."""
-        status: Status = "FAILED"
+        status: RunStatus = "FAILED"
         error = ""
         try:
             self._received.release()
@@ -152,9 +167,7 @@ class _Run:
         return luigi_worker.run_all(self._plan.graph.root)
 
     def _execution(self, task: luigi.Task) -> Execution:
-        forced = task.get_task_family() in self._plan.forced
-        reuse = self._plan.reuse
-        return Execution(task, self._context, self._maker, self._place, reuse, forced=forced)
+        return Execution(task, self._context, self._maker, self._place)
 
     def _place(self, tasks: Iterable[luigi.Task], requirer: luigi.Task) -> None:
         """Places the dynamic requirements of a task, and all that they require."""
@@ -163,8 +176,7 @@ class _Run:
             raise GraphError(f"{requirer} requires itself, through what its run() yields")
         new = {i: t for i, t in found.items() if i not in self._context.places}
         run_tasks = [task for task in new.values() if isinstance(task, RunTask)]
-        settle = self._plan.reuse.settle if self._plan.reuse.automatic else None
-        place_all(run_tasks, self._context, self._plan.lookup, self._plan.forced, settle)
+        place_all(run_tasks, self._context, self._plan.lookup)
         self._dynamic |= {task.task_id: task for task in run_tasks}
         self._record_lineage([task.task_id for task in run_tasks])
 
@@ -172,8 +184,6 @@ class _Run:
         outcome.error = self._recorder.redactor.clean(outcome.error)
         outcome.traceback = self._recorder.redactor.clean(outcome.traceback)
         self._outcomes[outcome.task.task_id] = outcome
-        if outcome.status == "reused":
-            self._record_lineage([outcome.task.task_id])
         self._listener.ended(summary.label(outcome.task, self._context), outcome)
 
     def _record_lineage(self, task_ids: Iterable[str]) -> None:
@@ -193,13 +203,14 @@ class _Run:
             return f"{summary.label(failed[0].task, self._context)}: {failed[0].error}"
         return f"{self._plan.graph.root} is not complete, though no task failed; see the log"
 
-    def _close(self, status: Status, error: str) -> None:
+    def _close(self, status: RunStatus, error: str) -> None:
         tags = {"runner.error": error} if error else {}
         failed = [o for o in self._outcomes.values() if o.status == "failed"]
         if failed and status == "FAILED":
             tags["runner.failed_task"] = summary.label(failed[0].task, self._context)
         _log.info("run %s: %s %s", self._context.run_name, status, error)
-        self._recorder.close(self._context.run_id, status, tags)
+        if status != "PLANNED":
+            self._recorder.close(self._context.run_id, status, tags)
 
     def _report(self, status: RunStatus, error: str) -> Report:
         failed = [o for o in self._outcomes.values() if o.status == "failed"]
@@ -222,9 +233,9 @@ class _Run:
         )
 
 
-def _planned(plan: Plan, status: RunStatus = "PLANNED") -> Report:
+def _planned(plan: Plan) -> Report:
     return Report(
-        status=status,
+        status="PLANNED",
         experiment=plan.context.config.run.experiment_name,
         tasks=summary.task_reports(plan, plan.context, {}, planned=True),
         tracking_uri=plan.location.shown,
