@@ -329,22 +329,22 @@ def test_what_the_environment_says_is_neither_expanded_nor_written(configs: Conf
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("data", "/root/data"),
-        ("data/", "/root/data"),
-        ("./data//x/", "/root/data/x"),
+        ("data", "/base/data"),
+        ("data/", "/base/data"),
+        ("./data//x/", "/base/data/x"),
         ("../data", "/data"),
         ("../../../data", "/data"),
         ("/abs/", "/abs"),
         ("file:///abs/x", "/abs/x"),
-        ("a b%20#:é", "/root/a b%20#:é"),
+        ("a b%20#:é", "/base/a b%20#:é"),
     ],
 )
 def test_paths_are_relative_to_the_root_and_slashes_never_matter(text: str, expected: str) -> None:
-    assert str(absolute(Path("/root"), text)) == expected
+    assert str(absolute(Path("/base"), text)) == expected
 
 
 def test_a_path_of_an_unknown_user_is_taken_as_it_is_written() -> None:
-    assert absolute(Path("/root"), "~nobody-of-that-name/x") == Path("/root/~nobody-of-that-name/x")
+    assert absolute(Path("/base"), "~nobody-of-that-name/x") == Path("/base/~nobody-of-that-name/x")
 
 
 def test_load_takes_one_path_or_several(configs: Configs) -> None:
