@@ -9,8 +9,7 @@
     ├── ProjectCodeError       2   the project's own modules can't be imported
     ├── MissingInputError      3   a pin or an input file is absent or incomplete
     ├── TrackingError          4   the tracking store can't be reached or used
-    ├── PublishError           1   a task's outputs are not what it declared
-    └── TaskFailedError        1   a task of the run failed
+    └── PublishError           1   a task's outputs are not what it declared
 
     Interrupted                128 + signal; a KeyboardInterrupt, so that it is taken for no failure
 
@@ -111,10 +110,6 @@ class TrackingError(RunnerError):
 
 class PublishError(RunnerError):
     """The outputs of a task can't be published as they are."""
-
-
-class TaskFailedError(RunnerError):
-    """A task of the run failed; the run's report says which."""
 
 
 class Interrupted(KeyboardInterrupt):

@@ -31,13 +31,13 @@ from runner.logs import RunLog, adopt_mlflow
 from runner.planning import Plan, make_plan
 from runner.project_code import ProjectTasks
 from runner.redaction import Redactor
-from runner.report import Report, RunStatus
+from runner.report import Report
 from runner.settings import Settings
 from runner.signals import Signals
 from runner.task import RunTask
 from runner.tracking import reaper, store, surroundings
 from runner.tracking.fluent import active_run
-from runner.tracking.recording import LOG_NAME, Recorder
+from runner.tracking.recording import LOG_NAME, Recorder, Status
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class _Run:
 
     def execute(self, log: RunLog) -> Report:
         """Runs the tasks and closes the run, whatever happens."""
-        status: RunStatus = "FAILED"
+        status: Status = "FAILED"
         error = ""
         try:
             self._received.release()
@@ -203,16 +203,15 @@ class _Run:
             return f"{summary.label(failed[0].task, self._context)}: {failed[0].error}"
         return f"{self._plan.graph.root} is not complete, though no task failed; see the log"
 
-    def _close(self, status: RunStatus, error: str) -> None:
+    def _close(self, status: Status, error: str) -> None:
         tags = {"runner.error": error} if error else {}
         failed = [o for o in self._outcomes.values() if o.status == "failed"]
         if failed and status == "FAILED":
             tags["runner.failed_task"] = summary.label(failed[0].task, self._context)
         _log.info("run %s: %s %s", self._context.run_name, status, error)
-        if status != "PLANNED":
-            self._recorder.close(self._context.run_id, status, tags)
+        self._recorder.close(self._context.run_id, status, tags)
 
-    def _report(self, status: RunStatus, error: str) -> Report:
+    def _report(self, status: Status, error: str) -> Report:
         failed = [o for o in self._outcomes.values() if o.status == "failed"]
         return Report(
             status=status,
