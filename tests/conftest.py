@@ -108,7 +108,8 @@ class Project:
     ) -> Any:
         """Runs the pipeline in this process and returns its Report."""
         from runner import settings
-        from runner.pipeline import Request, run
+        from runner.pipeline import run
+        from runner.request import Request
 
         found = settings.load(self.root)
         return run(Request([self.root / f for f in files], overrides, **request), found)

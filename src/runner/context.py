@@ -32,6 +32,7 @@ class Placement:
         origin: the run that computed a reused task, where known.
         metrics: what a reused task logged when it was computed.
         size: bytes of a reused task, where known.
+        pinned: whether the user said so, in `[PathConfig]`.
     """
 
     directory: Path
@@ -40,6 +41,7 @@ class Placement:
     origin: Origin | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     size: int | None = None
+    pinned: bool = False
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,11 @@ def sources(task: RunTask) -> dict[str, Path | list[Path]]:
     return {name: _find(text, name, family, config) for name, text in task.sources.items()}
 
 
+def required(task: RunTask) -> Iterator[luigi.Task]:
+    """The tasks whose outputs a task may read: what it requires, and what wrappers stand for."""
+    return _through_wrappers(flatten(task.requires()))
+
+
 def of_older_form(task: RunTask) -> dict[str, str]:
     """What `build_input_output_path_dicts` has as inputs, as strings."""
     return task.input_paths_dict if task.older_form else {}

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Iterable
+from dataclasses import replace
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
@@ -21,17 +19,19 @@ from runner import config as configs
 from runner import lineage, luigi_parser, project_code, signals, summary
 from runner.artifacts.manifest import Maker
 from runner.artifacts.placement import moved, place_all
-from runner.config import Overrides
-from runner.context import RunContext, using
+from runner.context import using
 from runner.engine import worker
-from runner.engine.execution import Execution, Outcome
-from runner.errors import GraphError, Interrupted
+from runner.engine.execution import Execution
+from runner.engine.outcome import Outcome
+from runner.errors import GraphError, Interrupted, UsageError, did_you_mean
 from runner.graph import TaskGraph
 from runner.logs import RunLog, adopt_mlflow
 from runner.planning import Plan, make_plan
 from runner.project_code import ProjectTasks
 from runner.redaction import Redactor
-from runner.report import Report
+from runner.report import Report, RunStatus
+from runner.request import Listener, Request, Silent
+from runner.reuse import Explanation
 from runner.settings import Settings
 from runner.signals import Signals
 from runner.task import RunTask
@@ -42,67 +42,52 @@ from runner.tracking.recording import LOG_NAME, Recorder, Status
 _log = logging.getLogger(__name__)
 
 
-class Listener(Protocol):
-    """Is told how a run goes on."""
-
-    def opened(self, context: RunContext, to_run: Sequence[str]) -> None:
-        """The MLflow run is open; `to_run` are the names of the tasks that will run."""
-
-    def started(self, name: str) -> None:
-        """A task starts, or starts again after a dynamic requirement."""
-
-    def ended(self, name: str, outcome: Outcome) -> None:
-        """A task is done, failed, or waits for a dynamic requirement."""
-
-
-class Silent:
-    """A listener that does nothing with what it is told."""
-
-    def opened(self, context: RunContext, to_run: Sequence[str]) -> None: ...
-    def started(self, name: str) -> None: ...
-    def ended(self, name: str, outcome: Outcome) -> None: ...
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked for.
-
-    Attributes:
-        files: config files; later ones win.
-        overrides: single values over them.
-        force: families that run even when they are pinned.
-        dry_run: plan only.
-    """
-
-    files: Sequence[Path]
-    overrides: Overrides = ()
-    force: Collection[str] = ()
-    dry_run: bool = False
-
-
 def run(request: Request, settings: Settings, listener: Listener | None = None) -> Report:
     """Runs a pipeline, or plans it.
 
     Raises:
         RunnerError: nothing was run: the config, the graph, an input or the store is wrong.
     """
-    worker.forget(project_code.loaded_modules())
-    project_code.unload()
     redactor = Redactor(settings.secrets)
     with RunLog(redactor).recording() as log, signals.handled() as received:
-        project = ProjectTasks(settings.root)
-        config = configs.load(
-            request.files, request.overrides, settings=settings, tasks=project.sections
-        )
-        luigi_parser.fill(config.sections)
-        plan = make_plan(config, project, request.force)
+        plan = _plan(request, settings)
         if request.dry_run:
             return _planned(plan)
+        if plan.reuse.automatic and plan.nothing_to_do and not request.record:
+            return _planned(plan, status="UNCHANGED")
         client = store.connect(plan.location)
         adopt_mlflow()
         reaper.reap(client)
         recorder = Recorder(client, plan.location, redactor)
         return _Run(plan, recorder, received, listener or Silent()).execute(log)
+
+
+def why(request: Request, settings: Settings, task: str) -> list[tuple[str, Explanation]]:
+    """Why a task runs or does not: (its name, the explanation), for each task of that family.
+
+    Raises:
+        RunnerError: as for `run`; UsageError when the run has no such task.
+    """
+    with RunLog(Redactor(settings.secrets)).recording(), signals.handled():
+        plan = _plan(request, settings)
+        tasks = [t for t in plan.graph.tasks.values() if isinstance(t, RunTask)]
+        found = [t for t in tasks if t.get_task_family() == task]
+        if not found:
+            near = did_you_mean(task, [t.get_task_family() for t in tasks])
+            raise UsageError(f"this run has no task {task!r}{near}")
+        with using(plan.context):
+            return [(summary.label(t, plan.context), plan.reuse.explain(t)) for t in found]
+
+
+def _plan(request: Request, settings: Settings) -> Plan:
+    worker.forget(project_code.loaded_modules())
+    project_code.unload()
+    project = ProjectTasks(settings.root)
+    config = configs.load(
+        request.files, request.overrides, settings=settings, tasks=project.sections
+    )
+    luigi_parser.fill(config.sections)
+    return make_plan(config, project, request.force, verify=request.verify)
 
 
 class _Run:
@@ -167,7 +152,9 @@ class _Run:
         return luigi_worker.run_all(self._plan.graph.root)
 
     def _execution(self, task: luigi.Task) -> Execution:
-        return Execution(task, self._context, self._maker, self._place)
+        forced = task.get_task_family() in self._plan.forced
+        reuse = self._plan.reuse
+        return Execution(task, self._context, self._maker, self._place, reuse, forced=forced)
 
     def _place(self, tasks: Iterable[luigi.Task], requirer: luigi.Task) -> None:
         """Places the dynamic requirements of a task, and all that they require."""
@@ -176,7 +163,8 @@ class _Run:
             raise GraphError(f"{requirer} requires itself, through what its run() yields")
         new = {i: t for i, t in found.items() if i not in self._context.places}
         run_tasks = [task for task in new.values() if isinstance(task, RunTask)]
-        place_all(run_tasks, self._context, self._plan.lookup)
+        settle = self._plan.reuse.settle if self._plan.reuse.automatic else None
+        place_all(run_tasks, self._context, self._plan.lookup, self._plan.forced, settle)
         self._dynamic |= {task.task_id: task for task in run_tasks}
         self._record_lineage([task.task_id for task in run_tasks])
 
@@ -184,6 +172,8 @@ class _Run:
         outcome.error = self._recorder.redactor.clean(outcome.error)
         outcome.traceback = self._recorder.redactor.clean(outcome.traceback)
         self._outcomes[outcome.task.task_id] = outcome
+        if outcome.status == "reused":
+            self._record_lineage([outcome.task.task_id])
         self._listener.ended(summary.label(outcome.task, self._context), outcome)
 
     def _record_lineage(self, task_ids: Iterable[str]) -> None:
@@ -232,9 +222,9 @@ class _Run:
         )
 
 
-def _planned(plan: Plan) -> Report:
+def _planned(plan: Plan, status: RunStatus = "PLANNED") -> Report:
     return Report(
-        status="PLANNED",
+        status=status,
         experiment=plan.context.config.run.experiment_name,
         tasks=summary.task_reports(plan, plan.context, {}, planned=True),
         tracking_uri=plan.location.shown,

@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
+from urllib.parse import unquote
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
-from runner.luigi_parser import as_parameter
 from luigi.parameter import (
     MissingParameterException,
     ParameterException,
-    ParameterVisibility,
 )
-from luigi.task import flatten
-from runner import inputs
+from runner import checks
+from runner.artifacts.index import ReuseIndex
 from runner.artifacts.placement import place_all
 from runner.config import Config
-from runner.config.schema import explain
 from runner.context import RunContext, using
-from runner.declared import config_class
 from runner.errors import (
     ConfigError,
     GraphError,
-    MissingInputError,
     Problem,
     RunnerError,
     UsageError,
     did_you_mean,
 )
 from runner.graph import TaskGraph
+from runner.ingredients import Kitchen
 from runner.project_code import ProjectTasks
+from runner.reuse import Reuse
 from runner.task import RunTask, overlaid
 from runner.tracking import store
 from runner.tracking.lookup import RunLookup
@@ -56,6 +52,8 @@ class Plan:
         context: config and placements, for an artifact directory that does not exist yet.
         location: the tracking store.
         lookup: earlier runs.
+        reuse: fingerprints, and what was computed under them.
+        forced: families that are computed anew.
         notes: what a user should know.
     """
 
@@ -65,7 +63,14 @@ class Plan:
     context: RunContext
     location: StoreLocation
     lookup: RunLookup
+    reuse: Reuse
+    forced: frozenset[str]
     notes: tuple[str, ...]
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether every task that is needed is complete."""
+        return self.complete.issuperset(self.needed)
 
     def parameters(self) -> dict[str, Any]:
         """All that is logged as a parameter, by section: as written, with defaults filled in."""
@@ -80,13 +85,19 @@ class Plan:
             known: dict[str, Any] = {**given}
             if isinstance(task, RunTask):
                 known |= task.effective_config()
-            unused = {name: given[name] for name in _unused(task, config) if name in given}
+            unused = {name: given[name] for name in checks.unused(task, config) if name in given}
             sections[family] = {**overlaid(known, sections.get(family, {})), **unused}
         return sections
 
 
-def make_plan(config: Config, project: ProjectTasks, forced: Collection[str]) -> Plan:
+def make_plan(
+    config: Config, project: ProjectTasks, forced: Collection[str] = (), *, verify: bool = False
+) -> Plan:
     """Plans a run; nothing is written.
+
+    Args:
+        forced: tasks to compute anew, each with a `+` when what requires it is meant too.
+        verify: read every file that would be reused, and compare its digest.
 
     Raises:
         ConfigError, GraphError, MissingInputError, UsageError: what stands in the way.
@@ -100,28 +111,64 @@ def make_plan(config: Config, project: ProjectTasks, forced: Collection[str]) ->
         experiment_id="",
         artifact_dir=Path(location.artifact_root or config.root / "mlruns", PLANNED_RUN),
     )
+    reuse = _reuse(config, location, verify)
     with using(context):
         graph = TaskGraph.of(_root(config, project))
-        families = {task.get_task_family() for task in graph.tasks.values()}
-        for family in forced:
-            if family not in families:
-                near = did_you_mean(family, families)
-                raise UsageError(f"--force {family}: no such task in this run{near}")
-        _check_configs(graph, config)
+        families = _forced(forced, graph)
+        checks.check_configs(graph, config)
         run_tasks = [task for task in graph.tasks.values() if isinstance(task, RunTask)]
-        place_all(run_tasks, context, lookup, forced)
+        settle = reuse.settle if reuse.automatic else None
+        place_all(run_tasks, context, lookup, families, settle)
         complete = cache(_is_complete)
-        needed = graph.needed(lambda task: complete(task) and not _is_wrapper(task))
+        needed = graph.needed(lambda task: complete(task) and _ends_the_walk(task))
         done = frozenset(i for i in needed if complete(graph.tasks[i]))
         to_run = [graph.tasks[i] for i in needed if i not in done]
-        _check_inputs(to_run, graph, config)
-        notes = [*_idle_force(forced, graph, needed), *_hidden(graph, config)]
-    return Plan(graph, tuple(needed), done, context, location, lookup, tuple(notes))
+        checks.check_inputs(to_run, graph, config)
+        notes = [*checks.idle_force(families, graph, needed), *checks.hidden(graph, config)]
+    parts = (context, location, lookup, reuse, families, tuple(notes))
+    return Plan(graph, tuple(needed), done, *parts)
 
 
-def _is_wrapper(task: luigi.Task) -> bool:
-    """A wrapper has nothing of its own: complete or not, what it stands for is looked at."""
-    return isinstance(task, luigi.WrapperTask)
+def _ends_the_walk(task: luigi.Task) -> bool:
+    """Whether a complete task makes what it requires unneeded, as in luigi.
+
+    A wrapper has nothing of its own; and above a task that was found by fingerprint all is
+    looked at, so that an output that was lost in the middle is noticed.
+    """
+    if isinstance(task, RunTask):
+        return task.placement.pinned
+    return not isinstance(task, luigi.WrapperTask)
+
+
+def _reuse(config: Config, location: StoreLocation, verify: bool) -> Reuse:
+    root = location.artifact_root
+    folder = Path(unquote(root.removeprefix("file://"))) if root is not None else None
+    index = ReuseIndex(folder, digests=verify) if folder is not None else None
+    kitchen = Kitchen(config.root, config.run.fingerprint_packages)
+    return Reuse(kitchen, index, automatic=config.run.reuse == "auto")
+
+
+def _forced(names: Collection[str], graph: TaskGraph) -> frozenset[str]:
+    """Families to compute anew: `Task`, or `Task+` for that and all that requires it.
+
+    Raises:
+        UsageError: no task of the run has that name.
+    """
+    families = {task.task_id: task.get_task_family() for task in graph.tasks.values()}
+    forced: set[str] = set()
+    for name in names:
+        family = name.removesuffix("+")
+        if family not in families.values():
+            near = did_you_mean(family, families.values())
+            raise UsageError(f"--force {name}: no such task in this run{near}")
+        forced.add(family)
+        if name.endswith("+"):
+            reached = {i for i, f in families.items() if f == family}
+            for task_id in graph.tasks:  # what a task requires comes before it
+                if reached.intersection(graph.requires[task_id]):
+                    reached.add(task_id)
+            forced |= {families[task_id] for task_id in reached}
+    return frozenset(forced)
 
 
 def _is_complete(task: luigi.Task) -> bool:
@@ -139,90 +186,6 @@ def _root(config: Config, project: ProjectTasks) -> luigi.Task:
         return cls()
     except MissingParameterException as error:
         family = cls.get_task_family()
-        raise ConfigError([Problem(_where(config, family), family, str(error))]) from None
+        raise ConfigError([Problem(checks.where(config, family), family, str(error))]) from None
     except (ParameterException, ValueError, TypeError) as error:
         raise GraphError(f"{config.run.task} can't be made: {error}") from error
-
-
-def _check_configs(graph: TaskGraph, config: Config) -> None:
-    """Sections that are absent altogether are judged only for tasks of the graph."""
-    problems = []
-    for task in graph.tasks.values():
-        model = config_class(type(task)) if isinstance(task, RunTask) else None
-        if model is None or not isinstance(task, RunTask):
-            continue
-        try:
-            _ = task.config
-        except ValidationError as error:
-            family = task.get_task_family()
-            for key, text in explain(error, model):
-                problems.append(Problem(_where(config, family), f"{family}.{key}", text))
-    if problems:
-        raise ConfigError(problems)
-
-
-def _check_inputs(tasks: list[luigi.Task], graph: TaskGraph, config: Config) -> None:
-    """Looks for everything that comes from outside before anything runs.
-
-    Raises:
-        MissingInputError: a file that a task will read is not there.
-    """
-    produced = {
-        str(getattr(target, "path", ""))
-        for task in graph.tasks.values()
-        if not isinstance(task, RunTask)
-        for target in flatten(task.output())
-    }
-    run_tasks = [task for task in graph.tasks.values() if isinstance(task, RunTask)]
-    places = [task.placement for task in run_tasks]
-    to_come = {str(place.directory) for place in places if place.decision == "new"}
-    retry = config.section("worker").get("retry_external_tasks", False)
-    for task in tasks:
-        if isinstance(task, RunTask):
-            inputs.sources(task)
-            for name, text in inputs.of_older_form(task).items():
-                path = Path(text)
-                inside = to_come.intersection(map(str, (path, *path.parents)))
-                if text not in produced and not inside:
-                    inputs.check_readable(path, task.get_task_family(), name)
-        elif task.run is None and not retry:
-            targets = ", ".join(str(getattr(t, "path", t)) for t in flatten(task.output()))
-            raise MissingInputError(f"{task} stands for data that is not there: {targets}")
-
-
-def _idle_force(forced: Collection[str], graph: TaskGraph, needed: list[str]) -> Iterator[str]:
-    """A complete task in front of a forced one leaves nothing to force."""
-    looked_at = {graph.tasks[task_id].get_task_family() for task_id in needed}
-    for family in forced:
-        if family not in looked_at:
-            yield f"--force {family} does nothing: what requires it is complete; force that too"
-
-
-def _hidden(graph: TaskGraph, config: Config) -> Iterator[str]:
-    """Values of a section that reach no task, because what requires it passes others."""
-    tasks: dict[str, list[luigi.Task]] = {}
-    for task in graph.tasks.values():
-        tasks.setdefault(task.get_task_family(), []).append(task)
-    for family, same in tasks.items():
-        unused = [_unused(task, config) for task in same]
-        for name, said in unused[0].items():
-            if all(name in others for others in unused):
-                used = getattr(same[0], name)
-                yield f"[{family}] {name} = {said!r} is not used: it is required with {used!r}"
-
-
-def _unused(task: luigi.Task, config: Config) -> dict[str, Any]:
-    """Public parameters of which a task has another value than its section says."""
-    section = config.section(task.get_task_family())
-    found = {}
-    for name, param in task.get_params():
-        if name in section and param.visibility == ParameterVisibility.PUBLIC:
-            said = param.normalize(param.parse(as_parameter(section[name])))
-            if said != getattr(task, name):
-                found[name] = said
-    return found
-
-
-def _where(config: Config, family: str) -> str:
-    near = [v for k, v in config.origins.items() if k.startswith(f"{family}.")]
-    return near[0] if near else config.files[-1].name if config.files else "config"

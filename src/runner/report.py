@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 TaskStatus = Literal["ran", "reused", "failed", "stopped", "not run", "not needed", "to run"]
-RunStatus = Literal["FINISHED", "FAILED", "KILLED", "PLANNED"]
+RunStatus = Literal["FINISHED", "FAILED", "KILLED", "PLANNED", "UNCHANGED"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Report:
     """A run, planned or done.
 
     Attributes:
-        status: MLflow's status of the run, or `PLANNED` after a dry run.
+        status: MLflow's status of the run; `PLANNED` after a dry run; `UNCHANGED` when nothing had
+            to run, and so no run was opened.
         tasks: in the order in which they were needed.
         artifact_dir: None after a dry run.
         tracking_uri: where MLflow keeps the run, without password.
@@ -72,7 +73,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        return self.status in ("FINISHED", "PLANNED")
+        return self.status in ("FINISHED", "PLANNED", "UNCHANGED")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

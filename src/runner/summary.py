@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from runner.context import RunContext
-from runner.engine.execution import Outcome
+from runner.engine.outcome import Outcome
 from runner.planning import Plan
 from runner.report import TaskReport, TaskStatus
 from runner.task import RunTask
@@ -71,7 +71,7 @@ def _task_report(
     reused = place is not None and place.decision == "reused"
     size, metrics = (place.size, place.metrics) if reused and place else (None, {})
     if outcome is not None:
-        size = outcome.size if isinstance(task, RunTask) and status == "ran" else None
+        size = outcome.size if isinstance(task, RunTask) and status in ("ran", "reused") else None
         metrics = outcome.metrics
     return TaskReport(
         name=label(task, context),
@@ -79,7 +79,7 @@ def _task_report(
         reason=place.reason if place else _plain_reason(task, plan),
         directory=place.directory if place and status in _THERE else None,
         origin=(place.origin.run_name or place.origin.run_id) if place and place.origin else "",
-        seconds=outcome.seconds if outcome else None,
+        seconds=outcome.seconds if outcome and status != "reused" else None,
         size=size,
         metrics=metrics,
         error=outcome.error if outcome else "",

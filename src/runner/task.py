@@ -20,7 +20,7 @@ own, and what it wrote appears in the task's directory only when all of it is th
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -44,11 +44,17 @@ class RunTask(luigi.Task):
             `pathlib.Path` of each.
         sources: name -> file, folder or glob that the task reads from outside, below
             ``PathConfig.input``, or below another named input as ``"labels:train.csv"``.
+        version: change it to have outputs computed anew though nothing else changed.
+        reusable: whether outputs may be taken from an earlier run by fingerprint.
+        fingerprint_packages: installed packages whose versions the outputs depend on.
         config: the task's section: an instance of the class that ``config: …`` names, or a dict.
     """
 
     outputs: Mapping[str, Any] = {}
     sources: ClassVar[Mapping[str, str]] = {}
+    version: Any = ""
+    reusable: bool = True
+    fingerprint_packages: Sequence[str] = ()
 
     _partial: Path | None = None  # where run() writes while it is executed
     _inputs: Mapping[str, Any] | None = None

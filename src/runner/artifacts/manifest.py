@@ -70,6 +70,9 @@ class Manifest(_Part):
         metrics: last value of each metric that the task logged.
         seconds: wall time of `run()`.
         created: when it was published, with time zone.
+        fingerprint: hash over all that the outputs depend on; None when that can't be told.
+        task_version, code, inputs, packages: what went into the fingerprint beside the above:
+            normalised source by dotted name, content digest by name of input.
     """
 
     version: Literal[1] = 1
@@ -82,6 +85,11 @@ class Manifest(_Part):
     seconds: float
     created: datetime
     made_by: Maker
+    fingerprint: str | None = None
+    task_version: str = ""
+    code: dict[str, str] = {}
+    inputs: dict[str, str] = {}
+    packages: dict[str, str] = {}
 
     @property
     def size(self) -> int:

@@ -1,14 +1,12 @@
-"""Decides for each task of a run where its outputs lie: pinned, or new.
-
-A task found by its fingerprint in any earlier run will be the step between the two.
-"""
+"""Decides for each task of a run where its outputs lie: pinned, found by fingerprint, or new."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from runner.artifacts import manifest as manifests
 from runner.artifacts.manifest import Manifest
@@ -26,12 +24,15 @@ def place_all(
     context: RunContext,
     lookup: RunLookup,
     forced: Collection[str] = (),
+    settle: Callable[[Any], Placement] | None = None,
 ) -> None:
     """Places tasks, and adds them to the context; those already in it stay where they are.
 
     Args:
         tasks: what a task requires comes before it.
-        forced: families that are computed anew, pinned or not.
+        forced: families that are computed anew, whatever there is of them.
+        settle: finds a task that is neither pinned nor forced in an earlier run, or says why it
+            has to be computed.
 
     Raises:
         MissingInputError: a pin leads to something absent, incomplete or of another task.
@@ -51,8 +52,9 @@ def place_all(
     for task in new:  # after all have a place, because the older form may ask for any of them
         family = task.get_task_family()
         if family in context.config.paths and family not in forced:
-            place = _pinned(task, context, lookup, family in alone)
-            context.places[task.task_id] = place
+            context.places[task.task_id] = _pinned(task, context, lookup, family in alone)
+        elif settle is not None and family not in forced:
+            context.places[task.task_id] = settle(task)
         task.declared_outputs()
 
 
@@ -74,7 +76,8 @@ def _pinned(task: Placeable, context: RunContext, lookup: RunLookup, alone: bool
         directory = own_directory(pin, task, alone)
         if not pin.in_run and _absent_or_empty(directory):
             real = Path(os.path.realpath(directory))  # a link can't be replaced by a rename
-            return Placement(real, "new", f"new, to {directory}, as [PathConfig] says")
+            reason = f"new, to {directory}, as [PathConfig] says"
+            return Placement(real, "new", reason, pinned=True)
         manifest = manifests.read(directory)
         problem = _problem(directory, manifest, task, pin, alone)
     except MissingInputError as error:
@@ -87,10 +90,11 @@ def _pinned(task: Placeable, context: RunContext, lookup: RunLookup, alone: bool
         hint = _suggestion(family, lookup)
         raise MissingInputError(f"[PathConfig] {family} = {text!r}: {problem}", hint)
     if manifest is None:
-        return Placement(directory, "reused", f"pinned to {directory}")
+        return Placement(directory, "reused", f"pinned to {directory}", pinned=True)
     origin = Origin(manifest.made_by.run_id, manifest.made_by.run_name)
     reason = f"pinned to {origin.run_name or directory}{_difference(manifest, task)}"
-    return Placement(directory, "reused", reason, origin, manifest.metrics, manifest.size)
+    found = Placement(directory, "reused", reason, origin, manifest.metrics, manifest.size)
+    return replace(found, pinned=True)
 
 
 def _problem(

@@ -108,6 +108,7 @@ class Display:
                 "stopped": "stopped",
                 "running": "waits for what it requires",
             }
+            words["reused"] = "reused: its inputs are the same as before"
             self._say(f"{name} {words[outcome.status]}, {outcome.seconds:.1f} s")
 
     def report(self, report: Report, resume: str) -> None:
@@ -175,6 +176,12 @@ def _closing(report: Report, resume: str) -> Iterable[tuple[str, str]]:
     """Lines and their styles."""
     if report.status == "PLANNED":
         yield "\ndry run: nothing was written", ""
+        return
+    if report.status == "UNCHANGED":
+        yield "\nnothing to do: all of it was computed before, from the same", "bold green"
+        for task in [task for task in report.tasks if task.directory][-1:]:
+            yield f"  files   {task.directory}", ""
+        yield "  record  it as a run of its own all the same: --record", ""
         return
     words = {"FINISHED": "finished", "FAILED": "FAILED", "KILLED": "KILLED"}
     head = f"run {safe_line(report.run_name)} ({report.run_id}) {words[report.status]}"

@@ -42,8 +42,14 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would run, and why; write nothing.")
 @click.option(
-    "--force", multiple=True, metavar="TASK", help="Run this task even when it is pinned."
+    "--force",
+    multiple=True,
+    metavar="TASK[+]",
+    help="Run this task, and with + all that requires it, whatever there is of it.",
 )
+@click.option("--no-reuse", is_flag=True, help="Take over only what is pinned.")
+@click.option("--verify", is_flag=True, help="Read every file that is reused, to be sure of it.")
+@click.option("--record", is_flag=True, help="Open an MLflow run even when nothing has to run.")
 @click.option("--run-name", metavar="NAME", help="Name of the MLflow run; default: MLflow's own.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log from INFO on.")
@@ -54,6 +60,9 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     overrides: tuple[str, ...],
     dry_run: bool,
     force: tuple[str, ...],
+    no_reuse: bool,
+    verify: bool,
+    record: bool,
     run_name: str | None,
     quiet: bool,
     verbose: bool,
@@ -68,14 +77,18 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     changes = list(overrides)
     changes += [] if task is None else [f"RunConfig.task={_toml(task)}"]
     changes += [] if run_name is None else [f"RunConfig.run_name={_toml(run_name)}"]
+    changes += ["RunConfig.reuse=pinned"] if no_reuse else []
     level = "ERROR" if quiet else "INFO" if verbose else settings.log_level
     redactor = Redactor(settings.secrets)
     display = Display(quiet=quiet or as_json, redactor=redactor)
     with _document(as_json, redactor) as write:
         with display, console(display.log_line, level, redactor):
-            from runner.pipeline import Request, run
+            from runner.pipeline import run
+            from runner.request import Request
 
-            report = run(Request(chosen, changes, force, dry_run), settings, display)
+            report = run(
+                Request(chosen, changes, force, dry_run, record, verify), settings, display
+            )
         write(report.as_dict())
     if not as_json:
         display.report(report, program.resume(click.get_current_context().params, report))

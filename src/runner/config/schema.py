@@ -36,6 +36,7 @@ class RunConfig(BaseModel):
     description: str = ""
     modules: list[str] = Field(default=["tasks"], min_length=1)
     reuse: Literal["pinned", "auto"] = "pinned"
+    fingerprint_packages: list[str] = []
     tags: dict[str, Any] = {}
     run_name: str | None = None
     tracking_uri: str | None = None

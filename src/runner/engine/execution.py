@@ -8,10 +8,9 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -19,36 +18,17 @@ import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by 
 import luigi
 from luigi.task import DynamicRequirements, flatten
 from runner.artifacts import publish
+from runner.artifacts.fingerprint import Ingredients
 from runner.artifacts.manifest import Maker, Manifest
 from runner.context import RunContext
+from runner.engine.outcome import Outcome, users_part
 from runner.errors import GraphError, PublishError, RunnerError
+from runner.reuse import Reuse
 from runner.task import RunTask
 from runner.tracking.fluent import task_logs
 from runner.tracking.plugin import MetricNotes
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class Outcome:
-    """What became of one task that was started.
-
-    Attributes:
-        seconds: wall time inside of the user's `run()`, over all its starts.
-        size: bytes published.
-        error: the exception that ended it, as text with its type.
-        traceback: the user's part of it; empty when the runner itself refused something.
-        kept: where a failed task's unfinished files are.
-    """
-
-    task: luigi.Task
-    status: Literal["running", "done", "failed", "stopped"] = "running"
-    seconds: float = 0.0
-    size: int = 0
-    metrics: dict[str, float] = field(default_factory=dict)
-    error: str = ""
-    traceback: str = ""
-    kept: Path | None = None
 
 
 class Execution:
@@ -59,6 +39,8 @@ class Execution:
         context: the run.
         maker: what manifests say about the run.
         place: places tasks that turn up as dynamic requirements.
+        reuse: fingerprints the task, and finds what was computed before.
+        forced: compute, whatever there is.
     """
 
     def __init__(
@@ -67,12 +49,19 @@ class Execution:
         context: RunContext,
         maker: Maker,
         place: Callable[[Iterable[luigi.Task], luigi.Task], None],
+        reuse: Reuse,
+        *,
+        forced: bool = False,
     ) -> None:
         self.outcome = Outcome(task)
         self._task = task
         self._context = context
         self._maker = maker
         self._place = place
+        self._reuse = reuse
+        self._forced = forced
+        self._ingredients: Ingredients | None = None
+        self._lock = ExitStack()
         self._user_run = task.run
         self._notes = MetricNotes()
         self._started = 0.0
@@ -80,6 +69,8 @@ class Execution:
 
     def run(self) -> Any:
         """Stands in for the task's own `run()`; after a new requirement luigi calls it again."""
+        if isinstance(self._task, RunTask) and self._taken_over(self._task):
+            return None
         self._begin()
         try:
             result = self._user_run()
@@ -90,6 +81,30 @@ class Execution:
             return self._drive(result)
         self._finish()
         return None
+
+    def _taken_over(self, task: RunTask) -> bool:
+        """Takes what another run computed by now: its upstream is complete, so that can be told.
+
+        Otherwise the lock is kept until the task is published, and others wait for that.
+        """
+        if not self._reuse.automatic:
+            return False
+        self._ingredients = self._reuse.ingredients(task)
+        if self._ingredients is None or task.placement.pinned:
+            return False
+        label, run = task.get_task_family(), self._maker.run_name
+        self._lock.enter_context(self._reuse.computing(self._ingredients, label, run))
+        found = None
+        if not self._forced:
+            found = self._reuse.find(task, self._ingredients, discard=True)
+        if found is None:
+            return False
+        self._lock.close()
+        self._context.places[task.task_id] = found
+        self._context.finished.add(task.task_id)
+        self.outcome.status = "reused"
+        self.outcome.size, self.outcome.metrics = found.size or 0, dict(found.metrics)
+        return True
 
     def _drive(self, steps: Generator[Any, Any, Any]) -> Generator[Any, Any, None]:
         sent = None
@@ -134,6 +149,7 @@ class Execution:
             raise
 
     def _pause(self) -> None:
+        self._lock.close()
         self.outcome.seconds += time.monotonic() - self._started
         self._open.close()
         if isinstance(self._task, RunTask):
@@ -166,10 +182,30 @@ class Execution:
             seconds=round(seconds, 3),
             created=datetime.now(UTC),
             made_by=self._maker,
+            **self._origin_of(task),
         )
         publish.publish(partial, directory, manifest)
+        if manifest.fingerprint:
+            self._reuse.offer(manifest.fingerprint, directory, manifest.task)
         self._context.finished.add(task.task_id)
         return manifest
+
+    def _origin_of(self, task: RunTask) -> dict[str, Any]:
+        """What the manifest says of the fingerprint; none when an input changed meanwhile."""
+        before = self._ingredients
+        after = self._reuse.ingredients(task) if before else None
+        if before is None or after is None:
+            return {}
+        if after.inputs != before.inputs:
+            _log.warning("%s: an input changed while it ran: it is not offered for reuse", task)
+            return {}
+        return {
+            "fingerprint": before.fingerprint(),
+            "task_version": before.version,
+            "code": before.code,
+            "inputs": before.inputs,
+            "packages": before.packages,
+        }
 
     def _fail(self, error: BaseException) -> None:
         self._pause()
@@ -178,7 +214,7 @@ class Execution:
             self.outcome.error, self.outcome.traceback = str(error), ""
         else:
             self.outcome.error = "".join(traceback.format_exception_only(error)).strip()
-            self.outcome.traceback = _users_part(error)
+            self.outcome.traceback = users_part(error, __file__)
         self.outcome.metrics = dict(self._notes.last)
         if isinstance(self._task, RunTask):
             partial = publish.partial_of(self._task.placement.directory)
@@ -186,17 +222,6 @@ class Execution:
                 self.outcome.kept = partial
             elif partial.is_dir():
                 partial.rmdir()
-
-
-def _users_part(error: BaseException) -> str:
-    """The traceback, of chained exceptions too, from the user's `run()` on."""
-    found = traceback.TracebackException.from_exception(error)
-    part: traceback.TracebackException | None = found
-    while part is not None:
-        while part.stack and part.stack[0].filename == __file__:
-            del part.stack[0]
-        part = part.__cause__ or part.__context__
-    return "".join(found.format())
 
 
 def _sole_writer(directory: Path) -> FileLock:

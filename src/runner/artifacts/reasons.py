@@ -1,0 +1,78 @@
+"""Why a task has to run: how it differs from the nearest of what was computed before."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from runner.artifacts.fingerprint import Ingredients
+from runner.artifacts.manifest import Manifest
+
+_SHOWN = 3  # differences in one phrase
+
+
+def nearest(
+    new: Ingredients, config: Mapping[str, Any], earlier: Iterable[Manifest]
+) -> tuple[Manifest, list[str]] | None:
+    """The earlier manifest with the fewest differences, the newest of several, and those.
+
+    Args:
+        new: what the task depends on now.
+        config: its config as it is written down, `${VAR}` unexpanded.
+    """
+    found = [(manifest, list(differences(new, config, manifest))) for manifest in earlier]
+    return min(found, key=lambda pair: len(pair[1]), default=None)
+
+
+def differences(new: Ingredients, config: Mapping[str, Any], old: Manifest) -> Iterator[str]:
+    """Each difference as a phrase: ``seed 0 → 1``, ``code of tasks.Trainer.run``, …"""
+    flat_new, flat_old = dict(_flat(config)), dict(_flat(old.config))
+    yield from _changed({**new.params, **flat_new}, {**old.params, **flat_old})
+    for name in _names(new.code, old.code):
+        if new.code.get(name) != old.code.get(name):
+            verb = "changed" if name in new.code and name in old.code else "came or went"
+            yield f"code of {name} {verb}"
+    for name in _names(new.inputs, old.inputs):
+        if new.inputs.get(name) != old.inputs.get(name):
+            yield f"input {name} changed"
+    yield from _changed(new.packages, old.packages)
+    if new.version != old.task_version:
+        yield f"version {old.task_version!r} → {new.version!r}"
+
+
+def phrase(found: list[str]) -> str:
+    """Differences in one line."""
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return ", ".join(found[:_SHOWN]) + more if found else "something outside of the project"
+
+
+def code_diff(new: Mapping[str, str], old: Mapping[str, str]) -> str:
+    """A unified diff of the pieces of code that changed."""
+    lines: list[str] = []
+    for name in _names(new, old):
+        before, after = old.get(name, "").splitlines(), new.get(name, "").splitlines()
+        lines += difflib.unified_diff(before, after, f"{name} then", f"{name} now", lineterm="")
+    return "\n".join(lines)
+
+
+def _changed(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[str]:
+    for name in _names(new, old):
+        if name not in old:
+            yield f"{name} = {new[name]} is new"
+        elif name not in new:
+            yield f"{name} is gone"
+        elif new[name] != old[name] or type(new[name]) is not type(old[name]):
+            yield f"{name} {old[name]} → {new[name]}"
+
+
+def _names(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys([*new, *old]))
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value

@@ -1,0 +1,54 @@
+"""What is asked of a run, and who is told how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from runner.config import Overrides
+from runner.context import RunContext
+from runner.engine.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        files: config files; later ones win.
+        overrides: single values over them.
+        force: families that run even when they are pinned.
+        dry_run: plan only.
+        record: open an MLflow run even when nothing has to run.
+        verify: compare the digest of every file that is reused, not its size alone.
+    """
+
+    files: Sequence[Path]
+    overrides: Overrides = ()
+    force: Collection[str] = ()
+    dry_run: bool = False
+    record: bool = False
+    verify: bool = False
+
+
+class Listener(Protocol):
+    """Is told how a run goes on."""
+
+    def opened(self, context: RunContext, to_run: Sequence[str]) -> None:
+        """The MLflow run is open; `to_run` are the names of the tasks that will run."""
+
+    def started(self, name: str) -> None:
+        """A task starts, or starts again after a dynamic requirement."""
+
+    def ended(self, name: str, outcome: Outcome) -> None:
+        """A task is done, failed, or waits for a dynamic requirement."""
+
+
+class Silent:
+    """A listener that does nothing with what it is told."""
+
+    def opened(self, context: RunContext, to_run: Sequence[str]) -> None: ...
+    def started(self, name: str) -> None: ...
+    def ended(self, name: str, outcome: Outcome) -> None: ...

@@ -1,0 +1,126 @@
+"""Takes what was computed before: finds it by fingerprint, or says why it has to be computed."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from runner.artifacts import reasons
+from runner.artifacts.fingerprint import Ingredients
+from runner.artifacts.index import Found, ReuseIndex
+from runner.context import Origin, Placement
+from runner.errors import MissingInputError
+from runner.ingredients import Kitchen, Unsettled
+from runner.task import RunTask
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a task runs, or does not.
+
+    Attributes:
+        reason: one phrase.
+        compared_with: the run of the nearest earlier computation; empty when there is none.
+        differences: to that computation, one phrase each.
+        code: a unified diff of the pieces of code that changed.
+    """
+
+    reason: str
+    compared_with: str = ""
+    differences: tuple[str, ...] = ()
+    code: str = ""
+
+
+class Reuse:
+    """Fingerprints and their index, for one run.
+
+    Args:
+        kitchen: collects ingredients.
+        index: where fingerprints were computed; None when artifacts are not in a local folder.
+        automatic: whether outputs are taken by fingerprint, or fingerprints only recorded.
+    """
+
+    def __init__(self, kitchen: Kitchen, index: ReuseIndex | None, *, automatic: bool) -> None:
+        self._kitchen = kitchen
+        self._index = index
+        self.automatic = automatic and index is not None
+
+    def settle(self, task: RunTask) -> Placement:
+        """Where a task lies: in an earlier run, or as planned, and then with the reason."""
+        place = task.placement
+        try:
+            ingredients = self._kitchen.ingredients(task)
+        except Unsettled as why:
+            return replace(place, reason=str(why))
+        except (MissingInputError, OSError):  # said better when inputs are checked
+            return place
+        found = self.find(task, ingredients)
+        return found or replace(place, reason=self._reason(task, ingredients))
+
+    def explain(self, task: RunTask) -> Explanation:
+        """What `settle` decides on, in full."""
+        place = task.placement
+        if self._index is None or place.pinned or place.decision == "reused":
+            return Explanation(place.reason)
+        try:
+            ingredients = self._kitchen.ingredients(task)
+        except Unsettled as why:
+            return Explanation(str(why))
+        earlier = self._index.earlier(task.get_task_family())
+        nearest = reasons.nearest(ingredients, task.logged_config(), earlier)
+        if nearest is None:
+            return Explanation(place.reason)
+        old, differences = nearest
+        code = reasons.code_diff(ingredients.code, old.code)
+        return Explanation(place.reason, old.made_by.run_name, tuple(differences), code)
+
+    def ingredients(self, task: RunTask) -> Ingredients | None:
+        """What a task depends on, where that can be told now."""
+        try:
+            return self._kitchen.ingredients(task)
+        except (Unsettled, MissingInputError, OSError):
+            return None
+
+    def find(
+        self, task: RunTask, ingredients: Ingredients, *, discard: bool = False
+    ) -> Placement | None:
+        """The placement in an earlier run that computed the same; see `ReuseIndex.find`."""
+        if self._index is None:
+            return None
+        found = self._index.find(ingredients.fingerprint(), discard=discard)
+        if found is None or found.manifest.outputs != task.declared_outputs():
+            return None
+        return _placement(found)
+
+    def computing(
+        self, ingredients: Ingredients, task: str, run: str
+    ) -> AbstractContextManager[None]:
+        """A lock under which one process computes, where others may want to compute the same."""
+        if self._index is None:
+            return nullcontext()
+        return self._index.computing(ingredients.fingerprint(), task, run)
+
+    def offer(self, fingerprint: str, directory: Path, task: str) -> None:
+        """Makes a published directory known to later runs."""
+        if self._index is not None:
+            self._index.add(fingerprint, directory, task)
+
+    def _reason(self, task: RunTask, ingredients: Ingredients) -> str:
+        if self._index is None:
+            return task.placement.reason
+        damage = self._index.damaged.get(ingredients.fingerprint())
+        if damage:
+            return damage
+        earlier = self._index.earlier(task.get_task_family())
+        nearest = reasons.nearest(ingredients, task.logged_config(), earlier)
+        return reasons.phrase(nearest[1]) if nearest else "first time"
+
+
+def _placement(found: Found) -> Placement:
+    made = found.manifest.made_by
+    origin = Origin(made.run_id, made.run_name)
+    reason = f"nothing changed since {made.run_name or made.run_id}"
+    return Placement(
+        found.directory, "reused", reason, origin, found.manifest.metrics, found.manifest.size
+    )
