@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
@@ -16,7 +16,7 @@ from runner.artifacts import manifest as manifests
 from runner.artifacts.code import CodeReader
 from runner.artifacts.digests import DigestCache, combined
 from runner.artifacts.fingerprint import Ingredients
-from runner.artifacts.manifest import Manifest
+from runner.artifacts.manifest import InputRecord, ListedFile
 from runner.task import RunTask
 
 
@@ -33,6 +33,7 @@ class Kitchen:
     """
 
     def __init__(self, root: Path, packages: Sequence[str] = ()) -> None:
+        self._root = root
         self._packages = packages
         self._digests = DigestCache(root / ".runner" / "digests.db")
         self._code = CodeReader(root, _is_task)
@@ -68,56 +69,73 @@ class Kitchen:
         except RecursionError:  # a literal of a thousand levels; such code can't be written out
             return None
 
-    def _inputs(self, task: RunTask) -> Iterator[tuple[str, str]]:
+    def _inputs(self, task: RunTask) -> Iterator[tuple[str, InputRecord]]:
         for name, found in inputs.sources(task).items():
-            yield name, self._digest(found)
+            yield name, self._source(found)
         for name, text in inputs.of_older_form(task).items():
             if not _inside_a_task(text, task):
-                yield name, self._digest(Path(text))
+                yield name, self._source(Path(text))
         counts: dict[str, int] = {}
         for upstream in inputs.required(task):
             family = upstream.get_task_family()
             counts[family] = counts.get(family, 0) + 1
             owner = family if counts[family] == 1 else f"{family}#{counts[family]}"
-            for name, digest in self._outputs(upstream):
-                yield f"{owner}.{name}", digest
+            yield owner, self._published(upstream)
 
-    def _outputs(self, task: luigi.Task) -> Iterator[tuple[str, str]]:
+    def _published(self, task: luigi.Task) -> InputRecord:
+        """All that a task published: its files may be read by any name."""
+        family = task.get_task_family()
         if not task.complete():
-            raise Unsettled(f"{task.get_task_family()} may change")
-        if not isinstance(task, RunTask):
-            for number, target in enumerate(flatten(task.output())):
-                path = getattr(target, "path", None)
-                if path is None or not Path(path).exists():
-                    raise Unsettled(f"{task.get_task_family()} has outputs that are no files")
-                yield str(number), self._digest(Path(path))
-            return
-        directory = task.placement.directory
-        manifest = manifests.read(directory)
-        for name, path in task.declared_outputs().items():
-            yield name, _listed(manifest, path) or self._digest(directory / path)
+            raise Unsettled(f"{family} may change")
+        if isinstance(task, RunTask):
+            directory = task.placement.directory
+            manifest = manifests.read(directory)
+            if manifest is None:
+                return self._folder(directory, "task")
+            digest = combined({file.path: file.digest for file in manifest.files})
+            made_by = manifest.made_by.run_id
+            return InputRecord(
+                kind="task",
+                path=directory.name,
+                digest=digest,
+                files=manifest.files,
+                run_id=made_by,
+            )
+        paths = [getattr(target, "path", None) for target in flatten(task.output())]
+        if any(path is None or not Path(path).exists() for path in paths):
+            raise Unsettled(f"{family} has outputs that are no files")
+        parts = {str(n): self._source(Path(str(path))) for n, path in enumerate(paths)}
+        files = tuple(file for part in parts.values() for file in part.files)
+        digest = combined({name: part.digest for name, part in parts.items()})
+        return InputRecord(kind="task", path=family, digest=digest, files=files)
 
-    def _digest(self, found: Path | list[Path]) -> str:
-        if isinstance(found, Path) and not found.is_dir():
-            return self._digests.of([found])[found]
+    def _source(self, found: Path | list[Path]) -> InputRecord:
         if isinstance(found, list):
             base = Path(*_shared(found))
-            files = {path: path.relative_to(base).as_posix() for path in found}
-        else:
-            files = {path: name for name, path in manifests.files_below(found)}
-        digests = self._digests.of(files)
-        return combined({name: digests[path] for path, name in files.items()})
+            return self._several({p.relative_to(base).as_posix(): p for p in found}, base, "source")
+        if found.is_dir():
+            return self._folder(found, "source")
+        digest = self._digests.of([found])[found]
+        return InputRecord(kind="source", path=self._said(found), digest=digest)
 
+    def _folder(self, folder: Path, kind: Literal["source", "task"]) -> InputRecord:
+        return self._several(dict(manifests.files_below(folder)), folder, kind)
 
-def _listed(manifest: Manifest | None, path: str) -> str | None:
-    """The digest of an output from its manifest, without reading it again."""
-    if manifest is None:
-        return None
-    files = {file.path: file.digest for file in manifest.files}
-    if path in files:
-        return files[path]
-    inside = {n.removeprefix(f"{path}/"): d for n, d in files.items() if n.startswith(f"{path}/")}
-    return combined(inside)
+    def _several(
+        self, files: Mapping[str, Path], base: Path, kind: Literal["source", "task"]
+    ) -> InputRecord:
+        found = self._digests.of(files.values())
+        digests = {name: found[path] for name, path in files.items()}
+        listed = tuple(
+            ListedFile(path=name, size=path.stat().st_size, digest=digests[name])
+            for name, path in sorted(files.items())
+        )
+        digest = combined(digests)
+        return InputRecord(kind=kind, path=self._said(base), digest=digest, files=listed)
+
+    def _said(self, path: Path) -> str:
+        inside = path.is_relative_to(self._root)
+        return path.relative_to(self._root).as_posix() if inside else str(path)
 
 
 def _shared(paths: list[Path]) -> tuple[str, ...]:

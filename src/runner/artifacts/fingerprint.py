@@ -14,6 +14,8 @@ from typing import Any
 
 from blake3 import blake3
 
+from runner.artifacts.manifest import InputRecord
+
 _FORMAT = "runner-fingerprint-1"  # a change of what is hashed, or how, must change this
 
 
@@ -27,7 +29,7 @@ class Ingredients:
         params: significant luigi parameters, serialised.
         config: the effective config, `${VAR}` expanded, defaults written out.
         code: dotted name -> normalised source.
-        inputs: name -> content digest.
+        inputs: name -> what is read; its digest alone counts.
         packages: name -> version of the packages that the task says it depends on.
     """
 
@@ -36,12 +38,14 @@ class Ingredients:
     params: Mapping[str, str]
     config: Mapping[str, Any]
     code: Mapping[str, str]
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, InputRecord]
     packages: Mapping[str, str] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """64 hex digits."""
-        record = [_FORMAT, *(_tagged(value) for value in vars(self).values())]
+        digests = {name: found.digest for name, found in self.inputs.items()}
+        values = {**vars(self), "inputs": digests}
+        record = [_FORMAT, *(_tagged(value) for value in values.values())]
         text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return blake3(text.encode()).hexdigest()
 

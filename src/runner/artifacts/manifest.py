@@ -48,6 +48,25 @@ class ListedFile(_Part):
     digest: str
 
 
+class InputRecord(_Part):
+    """Something that a task read.
+
+    Attributes:
+        kind: ``source``: from outside; ``task``: what a required task published.
+        path: of a source, relative to the project's root when it lies inside, else absolute;
+            of a glob its folder; of a task its directory's name.
+        digest: over the bytes; of a folder or glob over names and digests of its files.
+        files: the files of a folder, a glob or a task; a single file has none.
+        run_id: the run that computed a task's outputs.
+    """
+
+    kind: Literal["source", "task"]
+    path: str
+    digest: str
+    files: tuple[ListedFile, ...] = ()
+    run_id: str = ""
+
+
 class Maker(_Part):
     """The run that computed the files."""
 
@@ -72,7 +91,7 @@ class Manifest(_Part):
         created: when it was published, with time zone.
         fingerprint: hash over all that the outputs depend on; None when that can't be told.
         task_version, code, inputs, packages: what went into the fingerprint beside the above:
-            normalised source by dotted name, content digest by name of input.
+            normalised source by dotted name, what was read by name of input.
     """
 
     version: Literal[1] = 1
@@ -88,7 +107,7 @@ class Manifest(_Part):
     fingerprint: str | None = None
     task_version: str = ""
     code: dict[str, str] = {}
-    inputs: dict[str, str] = {}
+    inputs: dict[str, InputRecord] = {}
     packages: dict[str, str] = {}
 
     @property

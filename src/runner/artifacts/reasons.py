@@ -34,7 +34,8 @@ def differences(new: Ingredients, config: Mapping[str, Any], old: Manifest) -> I
             verb = "changed" if name in new.code and name in old.code else "came or went"
             yield f"code of {name} {verb}"
     for name in _names(new.inputs, old.inputs):
-        if new.inputs.get(name) != old.inputs.get(name):
+        before, after = old.inputs.get(name), new.inputs.get(name)
+        if before is None or after is None or before.digest != after.digest:
             yield f"input {name} changed"
     yield from _changed(new.packages, old.packages)
     if new.version != old.task_version:

@@ -196,7 +196,7 @@ class Execution:
         after = self._reuse.ingredients(task) if before else None
         if before is None or after is None:
             return {}
-        if after.inputs != before.inputs:
+        if _digests(after) != _digests(before):
             _log.warning("%s: an input changed while it ran: it is not offered for reuse", task)
             return {}
         return {
@@ -222,6 +222,10 @@ class Execution:
                 self.outcome.kept = partial
             elif partial.is_dir():
                 partial.rmdir()
+
+
+def _digests(found: Ingredients) -> dict[str, str]:
+    return {name: record.digest for name, record in found.inputs.items()}
 
 
 def _sole_writer(directory: Path) -> FileLock:
