@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
 from runner.errors import MissingInputError
 from tests.conftest import Project
@@ -97,5 +98,5 @@ def test_a_killed_run_leaves_a_place_outside_of_it_free(project: Project, tmp_pa
     assert {task.name: task.status for task in report.tasks} == {"Write": "ran", "Count": "ran"}
     manifest = manifests.read(place)
     assert manifest is not None and manifest.made_by.run_id == report.run_id
-    assert manifests.damage(place, manifest, digests=True) is None
+    assert contents.damage(place, manifest, digests=True) is None
     assert [run.info.status for run in project.runs()] == ["FINISHED", "KILLED"]

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from runner.artifacts import contents, publish
 from runner.artifacts import manifest as manifests
-from runner.artifacts import publish
 from runner.artifacts.manifest import ListedFile, Maker, Manifest
 
 MAKER = Maker(run_id="0" * 32, run_name="bold-hare-1", experiment="trial", host="here", user="me")
@@ -66,7 +66,7 @@ def test_a_published_directory_is_whole(published: Path) -> None:
         "folder/one",
     ]
     assert manifest.size == 18
-    assert manifests.damage(published, manifest, digests=True) is None
+    assert contents.damage(published, manifest, digests=True) is None
 
 
 def test_no_manifest_is_no_damage_and_no_warning(
@@ -173,20 +173,20 @@ def test_a_manifest_of_absurd_size_is_not_read(
 def test_a_missing_file_is_named(published: Path) -> None:
     manifest = whole(published)
     (published / "extra").unlink()
-    assert manifests.damage(published, manifest) == "extra is missing"
+    assert contents.damage(published, manifest) == "extra is missing"
 
 
 def test_another_size_is_named(published: Path) -> None:
     manifest = whole(published)
     (published / "a.txt").write_bytes(b"letter")
-    assert manifests.damage(published, manifest) == "a.txt has 6 bytes, not 7"
+    assert contents.damage(published, manifest) == "a.txt has 6 bytes, not 7"
 
 
 def test_a_flipped_byte_is_found_by_its_digest(published: Path) -> None:
     manifest = whole(published)
     (published / "a.txt").write_bytes(b"lettErs")
-    assert manifests.damage(published, manifest) is None
-    assert manifests.damage(published, manifest, digests=True) == (
+    assert contents.damage(published, manifest) is None
+    assert contents.damage(published, manifest, digests=True) == (
         "a.txt has other bytes than when it was published"
     )
 
@@ -194,9 +194,9 @@ def test_a_flipped_byte_is_found_by_its_digest(published: Path) -> None:
 def test_an_extra_file_in_an_output_folder_is_damage_and_elsewhere_is_not(published: Path) -> None:
     manifest = whole(published)
     (published / "note").touch()
-    assert manifests.damage(published, manifest) is None
+    assert contents.damage(published, manifest) is None
     (published / "folder" / "new").touch()
-    assert manifests.damage(published, manifest) == "folder/new was added later"
+    assert contents.damage(published, manifest) == "folder/new was added later"
 
 
 @pytest.mark.parametrize("digests", [False, True])
@@ -206,7 +206,7 @@ def test_a_pipe_in_place_of_an_empty_file_is_damage_and_does_not_block(
     manifest = whole(published)
     (published / "folder" / "deep" / "two").unlink()
     os.mkfifo(published / "folder" / "deep" / "two")
-    found = manifests.damage(published, manifest, digests=digests)
+    found = contents.damage(published, manifest, digests=digests)
     assert found == "folder/deep/two: is no regular file"
 
 
@@ -214,7 +214,7 @@ def test_a_folder_in_place_of_a_file_is_damage(published: Path) -> None:
     manifest = whole(published)
     (published / "a.txt").unlink()
     (published / "a.txt").mkdir()
-    assert manifests.damage(published, manifest) == "a.txt: is no regular file"
+    assert contents.damage(published, manifest) == "a.txt: is no regular file"
 
 
 def test_a_file_in_place_of_a_folder_is_damage(published: Path) -> None:
@@ -224,23 +224,23 @@ def test_a_file_in_place_of_a_folder_is_damage(published: Path) -> None:
     (published / "folder" / "deep").rmdir()
     (published / "folder").rmdir()
     (published / "folder").touch()
-    assert manifests.damage(published, manifest)
+    assert contents.damage(published, manifest)
     listed = [file for file in manifest.files if not file.path.startswith("folder")]
-    assert manifests.damage(published, manifest.model_copy(update={"files": listed})) == (
+    assert contents.damage(published, manifest.model_copy(update={"files": listed})) == (
         "folder (folder) was added later"
     )
 
 
 def test_a_path_that_is_too_long_for_the_system_is_damage(published: Path) -> None:
     changed(published, outputs={"a": "x" * 10_000})
-    assert manifests.damage(published, whole(published))
+    assert contents.damage(published, whole(published))
 
 
 names = st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=8)
 plain_names = names.filter(lambda name: name not in (".", "..", manifests.NAME))
-contents = st.binary(max_size=64)
+some_bytes = st.binary(max_size=64)
 trees = st.dictionaries(
-    plain_names, contents | st.dictionaries(plain_names, contents, max_size=3), max_size=4
+    plain_names, some_bytes | st.dictionaries(plain_names, some_bytes, max_size=3), max_size=4
 )
 
 
@@ -268,7 +268,7 @@ def test_any_tree_of_files_comes_back_as_it_was(
         written = manifest_of(partial, outputs, metrics=metrics)
         publish.publish(partial, directory, written)
         found = whole(directory)
-        assert manifests.damage(directory, found, digests=True) is None
+        assert contents.damage(directory, found, digests=True) is None
         assert {file.path: file.size for file in found.files} == {
             name: len(content) for name, content in expected.items()
         }
@@ -280,7 +280,7 @@ def test_any_tree_of_files_comes_back_as_it_was(
         for name, content in expected.items():
             if content:
                 (directory / name).write_bytes(bytes([content[0] ^ 1]) + content[1:])
-                assert manifests.damage(directory, found, digests=True)
+                assert contents.damage(directory, found, digests=True)
                 break
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from runner.artifacts import contents, publish
 from runner.artifacts import manifest as manifests
-from runner.artifacts import publish
 from runner.errors import GraphError, PublishError
 from tests.conftest import Project
 from tests.test_manifest import manifest_of, whole
@@ -107,7 +107,7 @@ def test_a_link_inside_is_kept(tmp_path: Path, partial: Path) -> None:
     (partial / "folder" / "best").symlink_to("../a.txt")
     publish.publish(partial, tmp_path / "Trial", manifest_of(partial, OUTPUTS))
     assert (tmp_path / "Trial" / "folder" / "best").read_text() == "a"
-    assert manifests.damage(tmp_path / "Trial", whole(tmp_path / "Trial"), digests=True) is None
+    assert contents.damage(tmp_path / "Trial", whole(tmp_path / "Trial"), digests=True) is None
 
 
 def test_a_pipe_among_the_outputs_is_refused_without_blocking(partial: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_crash_at_any_step_leaves_it_absent_or_complete(
         (again / "b").write_text("second")
         publish.publish(again, directory, manifest_of(again, {"b": "b"}))
         complete = whole(directory)
-    assert manifests.damage(directory, complete, digests=True) is None
+    assert contents.damage(directory, complete, digests=True) is None
 
 
 WRITES = """

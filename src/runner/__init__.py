@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.declared import TaskConfig, requires
+    from runner.inputs import Source
     from runner.task import RunTask
 
-__all__ = ["RunTask", "TaskConfig", "requires"]
+__all__ = ["RunTask", "Source", "TaskConfig", "requires"]
 
-_HOMES = {"RunTask": "task", "TaskConfig": "declared", "requires": "declared"}
+_HOMES = {
+    "RunTask": "task",
+    "Source": "inputs",
+    "TaskConfig": "declared",
+    "requires": "declared",
+}
 
 
 def __getattr__(name: str) -> Any:

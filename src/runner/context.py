@@ -33,6 +33,7 @@ class Placement:
         metrics: what a reused task logged when it was computed.
         size: bytes of a reused task, where known.
         pinned: whether the user said so, in `[PathConfig]`.
+        content: digest over all that a reused task published, where known.
     """
 
     directory: Path
@@ -42,6 +43,7 @@ class Placement:
     metrics: Mapping[str, float] = field(default_factory=dict)
     size: int | None = None
     pinned: bool = False
+    content: str = ""
 
 
 @dataclass(frozen=True)

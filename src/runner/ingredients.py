@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import importlib.metadata
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
+from luigi.parameter import ParameterVisibility
 from luigi.task import flatten
-from runner import inputs
+from runner import inputs, upstream
+from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
-from runner.artifacts.code import CodeReader
-from runner.artifacts.digests import DigestCache, combined
-from runner.artifacts.fingerprint import Ingredients
-from runner.artifacts.manifest import InputRecord, ListedFile
+from runner.artifacts.code import Code, CodeReader, NoCode
+from runner.artifacts.fingerprint import Ingredients, digest_of
+from runner.artifacts.manifest import InputRecord
+from runner.artifacts.reading import Reading
+from runner.declared import config_class
 from runner.task import RunTask
+
+#: What code may ask for beside its own inputs, outputs and config, and what that can lead to.
+_REQUIREMENTS = frozenset("requires deps _requires".split())
+_PLACES = frozenset("path_config artifacts_uri_path run_context placement".split())
+_CONFIGS = frozenset("get_config configuration run_context LuigiConfigParser".split())
 
 
 class Unsettled(Exception):
@@ -30,57 +37,125 @@ class Kitchen:
     Args:
         root: the project's folder.
         packages: installed packages whose versions count for every task.
+        loaded: modules of the project that were imported.
+        begun: when their import began, in ns; what was written later may not be what was read.
     """
 
-    def __init__(self, root: Path, packages: Sequence[str] = ()) -> None:
-        self._root = root
+    def __init__(
+        self,
+        root: Path,
+        packages: Sequence[str] = (),
+        loaded: Iterable[str] = (),
+        begun: int | None = None,
+    ) -> None:
         self._packages = packages
-        self._digests = DigestCache(root / ".runner" / "digests.db")
-        self._code = CodeReader(root, _is_task)
-        self._pieces: dict[type, dict[str, str] | None] = {}
+        self._reading = Reading(root)
+        self._reader = CodeReader(_is_task, _is_settings, loaded, begun)
+        self._code: dict[type, Code | str] = {}
 
     def ingredients(self, task: RunTask) -> Ingredients:
         """What the outputs of a task depend on.
 
         Raises:
             Unsettled: a task that it requires is not complete, or nothing can be said at all.
+            MissingInputError, OSError: something that it reads can't be read.
         """
-        cls = type(task)
         if not task.reusable:
             raise Unsettled("it is never reused")
-        if cls not in self._pieces:
-            self._pieces[cls] = self._read(cls)
-        code, packages = self._pieces[cls], task.fingerprint_packages
-        if code is None:
-            raise Unsettled("its code is in no file of the project")
+        code = self._code_of(type(task))
+        try:
+            beside = dict(self._beside(task, code))
+        except TypeError as error:
+            raise Unsettled(f"its config {error}") from None
+        packages = {*task.fingerprint_packages, *self._packages}
         return Ingredients(
             task=task.get_task_family(),
             version=str(task.version),
-            params=task.to_str_params(only_significant=True),
-            config=task.effective_config(),
+            params=_params(task, private=False),
             code=code,
-            inputs=dict(self._inputs(task)),
-            packages={name: _version(name) for name in sorted({*packages, *self._packages})},
+            inputs=dict(self._inputs(task, code)),
+            packages={name: _version(name) for name in sorted(packages)},
+            beside=beside,
         )
 
-    def _read(self, cls: type) -> dict[str, str] | None:
-        try:
-            return self._code.of(cls)
-        except RecursionError:  # a literal of a thousand levels; such code can't be written out
-            return None
+    def content(self, task: luigi.Task) -> str:
+        """One digest over all that a complete task published.
 
-    def _inputs(self, task: RunTask) -> Iterator[tuple[str, InputRecord]]:
-        for name, found in inputs.sources(task).items():
-            yield name, self._source(found)
-        for name, text in inputs.of_older_form(task).items():
-            if not _inside_a_task(text, task):
-                yield name, self._source(Path(text))
-        counts: dict[str, int] = {}
-        for upstream in inputs.required(task):
-            family = upstream.get_task_family()
-            counts[family] = counts.get(family, 0) + 1
-            owner = family if counts[family] == 1 else f"{family}#{counts[family]}"
-            yield owner, self._published(upstream)
+        Raises:
+            Unsettled: it is not complete, or published something that is no file.
+        """
+        return self._published(task).digest
+
+    def _code_of(self, cls: type[RunTask]) -> Code:
+        if cls not in self._code:
+            model = config_class(cls)
+            try:
+                self._code[cls] = self._reader.of(cls, [model] if model else [])
+            except NoCode as why:
+                self._code[cls] = str(why)
+        found = self._code[cls]
+        if isinstance(found, str):
+            raise Unsettled(found)
+        return found
+
+    def _beside(self, task: RunTask, code: Code) -> Iterator[tuple[str, str]]:
+        yield "config", digest_of(task.config)
+        private = _params(task, private=True)
+        if private:
+            yield "private parameters", digest_of(private)
+        config = task.run_context.config
+        for cls in code.classes:
+            family = cls.get_task_family() if issubclass(cls, luigi.Task) else cls.__name__
+            yield f"[{family}]", digest_of(config.section(family))
+            if _is_settings(cls):
+                yield f"values of {family}", digest_of(_all_params(cls()))
+        if code.asks & _CONFIGS:
+            yield "the whole config", digest_of(config.sections)
+        if code.asks & _REQUIREMENTS:
+            for number, required in enumerate(upstream.all_of(task)):
+                name = f"{required.get_task_family()} ({number}) as an object"
+                yield name, self._identity(required)
+
+    def _identity(self, task: luigi.Task) -> str:
+        """A digest over what can be asked of a task as an object."""
+        if not isinstance(task, RunTask):
+            return digest_of([task.get_task_family(), _all_params(task)])
+        values = [task.get_task_family(), _all_params(task), task.config, str(task.version)]
+        code = self._code_of(type(task)).digest
+        return digest_of([*values, code, dict(task.declared_outputs())])
+
+    def _inputs(self, task: RunTask, code: Code) -> Iterator[tuple[str, InputRecord]]:
+        for name, found in sorted(inputs.sources(task).items()):
+            base, by = inputs.source_base(task, name), inputs.digested_by(task, name)
+            yield name, self._reading.record(found, base, by)
+        required = list(upstream.by_name(task))
+        direct = {one.task_id for _, one in required}
+        for name, text in sorted(inputs.of_older_form(task).items()):
+            try:
+                producer = upstream.producer(Path(text), task)
+            except LookupError as error:
+                raise Unsettled(str(error.args[0])) from None
+            if producer is None:
+                yield name, self._reading.record(Path(text), Path(text))
+            elif producer.task_id not in direct:
+                yield f"{name} of {producer.get_task_family()}", self._published(producer)
+        if code.asks & _PLACES:
+            yield from self._all_that_lies_about(task, direct)
+        for name, one in required:
+            yield name, self._published(one)
+
+    def _all_that_lies_about(
+        self, task: RunTask, direct: set[str]
+    ) -> Iterator[tuple[str, InputRecord]]:
+        """Code that asks for folders by name may read anything in them."""
+        for one in upstream.all_of(task):
+            if one.task_id not in direct and not upstream.is_group(one):
+                yield f"{one.get_task_family()} (all of it)", self._published(one)
+        config = task.run_context.config
+        for name in sorted(config.paths.keys() - task.run_context.families.keys()):
+            path = config.path(name)
+            if path.exists():
+                yield f"PathConfig.{name}", self._reading.record(path, path)
 
     def _published(self, task: luigi.Task) -> InputRecord:
         """All that a task published: its files may be read by any name."""
@@ -88,73 +163,43 @@ class Kitchen:
         if not task.complete():
             raise Unsettled(f"{family} may change")
         if isinstance(task, RunTask):
-            directory = task.placement.directory
-            manifest = manifests.read(directory)
-            if manifest is None:
-                return self._folder(directory, "task")
-            digest = combined({file.path: file.digest for file in manifest.files})
-            made_by = manifest.made_by.run_id
-            return InputRecord(
-                kind="task",
-                path=directory.name,
-                digest=digest,
-                files=manifest.files,
-                run_id=made_by,
-            )
+            place = task.placement
+            origin = place.origin.run_id if place.origin else ""
+            digest = place.content or self._content_of(place.directory)
+            return InputRecord(kind="task", path=place.directory.name, digest=digest, run_id=origin)
         paths = [getattr(target, "path", None) for target in flatten(task.output())]
         if any(path is None or not Path(path).exists() for path in paths):
             raise Unsettled(f"{family} has outputs that are no files")
-        parts = {str(n): self._source(Path(str(path))) for n, path in enumerate(paths)}
-        files = tuple(file for part in parts.values() for file in part.files)
-        digest = combined({name: part.digest for name, part in parts.items()})
-        return InputRecord(kind="task", path=family, digest=digest, files=files)
+        found = [Path(str(path)) for path in paths]
+        parts = {str(n): self._reading.record(path, path).digest for n, path in enumerate(found)}
+        return InputRecord(kind="task", path=family, digest=contents.combined(parts))
 
-    def _source(self, found: Path | list[Path]) -> InputRecord:
-        if isinstance(found, list):
-            base = Path(*_shared(found))
-            return self._several({p.relative_to(base).as_posix(): p for p in found}, base, "source")
-        if found.is_dir():
-            return self._folder(found, "source")
-        digest = self._digests.of([found])[found]
-        return InputRecord(kind="source", path=self._said(found), digest=digest)
-
-    def _folder(self, folder: Path, kind: Literal["source", "task"]) -> InputRecord:
-        return self._several(dict(manifests.files_below(folder)), folder, kind)
-
-    def _several(
-        self, files: Mapping[str, Path], base: Path, kind: Literal["source", "task"]
-    ) -> InputRecord:
-        found = self._digests.of(files.values())
-        digests = {name: found[path] for name, path in files.items()}
-        listed = tuple(
-            ListedFile(path=name, size=path.stat().st_size, digest=digests[name])
-            for name, path in sorted(files.items())
-        )
-        digest = combined(digests)
-        return InputRecord(kind=kind, path=self._said(base), digest=digest, files=listed)
-
-    def _said(self, path: Path) -> str:
-        inside = path.is_relative_to(self._root)
-        return path.relative_to(self._root).as_posix() if inside else str(path)
+    def _content_of(self, directory: Path) -> str:
+        manifest = manifests.read(directory)
+        if manifest is not None:
+            return contents.content(manifest)
+        return self._reading.record(directory, directory).digest
 
 
-def _shared(paths: list[Path]) -> tuple[str, ...]:
-    shared: list[str] = []
-    for parts in zip(*(path.parent.parts for path in paths), strict=False):
-        if len(set(parts)) > 1:
-            break
-        shared.append(parts[0])
-    return tuple(shared)
+def _params(task: luigi.Task, *, private: bool) -> dict[str, str]:
+    """Significant parameters, those that may be shown or those that may not."""
+    return {
+        name: str(param.serialize(task.param_kwargs[name]))
+        for name, param in task.get_params()
+        if param.significant and (param.visibility != ParameterVisibility.PUBLIC) == private
+    }
 
 
-def _inside_a_task(path: str, task: RunTask) -> bool:
-    places = task.run_context.places.values()
-    return any(Path(path).is_relative_to(place.directory) for place in places)
+def _all_params(task: luigi.Task) -> dict[str, str]:
+    return {n: str(param.serialize(getattr(task, n))) for n, param in task.get_params()}
 
 
-def _is_task(module: str, name: str) -> bool:
-    value: Any = getattr(sys.modules.get(module), name, None)
-    return isinstance(value, type) and issubclass(value, luigi.Task)
+def _is_task(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, luigi.Task) and not _is_settings(value)
+
+
+def _is_settings(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, luigi.Config)
 
 
 def _version(package: str) -> str:

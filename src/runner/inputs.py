@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
@@ -19,6 +19,28 @@ if TYPE_CHECKING:
     from runner.task import RunTask
 
 _GLOB = frozenset("*?[")
+
+
+class Source(str):
+    """A source that says how it is compared: ``Source("scans/*.tif", digest="stat")``.
+
+    Args:
+        path: file, folder or glob, as in `sources`.
+        digest: ``"content"``: by its bytes; ``"stat"``: by names, sizes and times of change, for
+            what is too big to be read for that.
+
+    Raises:
+        TypeError: digest is something else.
+    """
+
+    digest: Literal["content", "stat"]
+
+    def __new__(cls, path: str, digest: Literal["content", "stat"] = "content") -> Source:
+        if digest not in ("content", "stat"):
+            raise TypeError(f'digest is "content" or "stat", got {digest!r}')
+        made = super().__new__(cls, path)
+        made.digest = digest
+        return made
 
 
 class Inputs(Mapping[str, Any]):
@@ -80,9 +102,16 @@ def sources(task: RunTask) -> dict[str, Path | list[Path]]:
     return {name: _find(text, name, family, config) for name, text in task.sources.items()}
 
 
-def required(task: RunTask) -> Iterator[luigi.Task]:
-    """The tasks whose outputs a task may read: what it requires, and what wrappers stand for."""
-    return _through_wrappers(flatten(task.requires()))
+def source_base(task: RunTask, name: str) -> Path:
+    """The folder below which a source is looked for."""
+    config = task.run_context.config
+    return absolute(config.root, config.paths[_parted(task.sources[name])[0]])
+
+
+def digested_by(task: RunTask, name: str) -> Literal["content", "stat"]:
+    """How a source is compared with what it was before."""
+    source = task.sources[name]
+    return source.digest if isinstance(source, Source) else "content"
 
 
 def of_older_form(task: RunTask) -> dict[str, str]:

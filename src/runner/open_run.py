@@ -12,7 +12,7 @@ import luigi
 from luigi.task import flatten
 from runner import lineage, summary
 from runner.artifacts.manifest import Maker
-from runner.artifacts.placement import moved, place_all
+from runner.artifacts.placement import moved
 from runner.context import using
 from runner.engine import worker
 from runner.engine.execution import Execution
@@ -20,7 +20,7 @@ from runner.engine.outcome import Outcome
 from runner.errors import GraphError, Interrupted
 from runner.graph import TaskGraph
 from runner.logs import RunLog
-from runner.planning import Plan
+from runner.planning import Plan, place_dynamic
 from runner.report import Report
 from runner.request import Listener
 from runner.signals import Signals
@@ -100,15 +100,13 @@ class OpenRun:
 
     def _place(self, tasks: Iterable[luigi.Task], requirer: luigi.Task) -> None:
         """Places the dynamic requirements of a task, and all that they require."""
-        found = {i: t for task in tasks for i, t in TaskGraph.of(task).tasks.items()}
-        if requirer.task_id in found:
+        tasks = list(tasks)
+        if any(requirer.task_id in TaskGraph.of(task).tasks for task in tasks):
             raise GraphError(f"{requirer} requires itself, through what its run() yields")
-        new = {i: t for i, t in found.items() if i not in self._context.places}
-        run_tasks = [task for task in new.values() if isinstance(task, RunTask)]
-        settle = self._plan.reuse.settle if self._plan.reuse.automatic else None
-        place_all(run_tasks, self._context, self._plan.lookup, self._plan.forced, settle)
-        self._dynamic |= {task.task_id: task for task in run_tasks}
-        self._record_lineage([task.task_id for task in run_tasks])
+        plan = self._plan
+        new = place_dynamic(tasks, lookup=plan.lookup, reuse=plan.reuse, forced=plan.forced)
+        self._dynamic |= {task.task_id: task for task in new}
+        self._record_lineage([task.task_id for task in new])
 
     def _ended(self, outcome: Outcome) -> None:
         outcome.error = self._recorder.redactor.clean(outcome.error)

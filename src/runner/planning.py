@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,11 +16,11 @@ from luigi.parameter import (
     MissingParameterException,
     ParameterException,
 )
-from runner import checks
+from runner import checks, project_code
 from runner.artifacts.index import ReuseIndex
 from runner.artifacts.placement import place_all
 from runner.config import Config
-from runner.context import RunContext, using
+from runner.context import RunContext, current, using
 from runner.errors import (
     ConfigError,
     GraphError,
@@ -111,14 +111,15 @@ def make_plan(
         experiment_id="",
         artifact_dir=Path(location.artifact_root or config.root / "mlruns", PLANNED_RUN),
     )
-    reuse = _reuse(config, location, verify)
+    reuse = _reuse(config, project, location, verify)
     with using(context):
         graph = TaskGraph.of(_root(config, project))
-        families = _forced(forced, graph)
+        families = _forced(forced, graph, project)
         checks.check_configs(graph, config)
         run_tasks = [task for task in graph.tasks.values() if isinstance(task, RunTask)]
+        reuse.place = partial(place_dynamic, lookup=lookup, reuse=reuse, forced=families)
         settle = reuse.settle if reuse.automatic else None
-        place_all(run_tasks, context, lookup, families, settle)
+        place_all(run_tasks, context, lookup, families, settle, verify=verify)
         complete = cache(_is_complete)
         needed = graph.needed(lambda task: complete(task) and _ends_the_walk(task))
         done = frozenset(i for i in needed if complete(graph.tasks[i]))
@@ -127,6 +128,21 @@ def make_plan(
         notes = [*checks.idle_force(families, graph, needed), *checks.hidden(graph, config)]
     parts = (context, location, lookup, reuse, families, tuple(notes))
     return Plan(graph, tuple(needed), done, *parts)
+
+
+def place_dynamic(
+    tasks: Iterable[luigi.Task], *, lookup: RunLookup, reuse: Reuse, forced: Collection[str]
+) -> list[RunTask]:
+    """Places tasks that turned up as dynamic requirements, and all that they require.
+
+    Returns:
+        Those that had no place yet.
+    """
+    context = current()
+    found = {i: t for task in tasks for i, t in TaskGraph.of(task).tasks.items()}
+    new = [t for i, t in found.items() if i not in context.places and isinstance(t, RunTask)]
+    place_all(new, context, lookup, forced, reuse.settle if reuse.automatic else None)
+    return new
 
 
 def _ends_the_walk(task: luigi.Task) -> bool:
@@ -140,15 +156,16 @@ def _ends_the_walk(task: luigi.Task) -> bool:
     return not isinstance(task, luigi.WrapperTask)
 
 
-def _reuse(config: Config, location: StoreLocation, verify: bool) -> Reuse:
+def _reuse(config: Config, project: ProjectTasks, location: StoreLocation, verify: bool) -> Reuse:
     root = location.artifact_root
     folder = Path(unquote(root.removeprefix("file://"))) if root is not None else None
     index = ReuseIndex(folder, digests=verify) if folder is not None else None
-    kitchen = Kitchen(config.root, config.run.fingerprint_packages)
+    packages = config.run.fingerprint_packages
+    kitchen = Kitchen(config.root, packages, project_code.loaded_modules(), project.begun)
     return Reuse(kitchen, index, automatic=config.run.reuse == "auto")
 
 
-def _forced(names: Collection[str], graph: TaskGraph) -> frozenset[str]:
+def _forced(names: Collection[str], graph: TaskGraph, project: ProjectTasks) -> frozenset[str]:
     """Families to compute anew: `Task`, or `Task+` for that and all that requires it.
 
     Raises:
@@ -158,7 +175,7 @@ def _forced(names: Collection[str], graph: TaskGraph) -> frozenset[str]:
     forced: set[str] = set()
     for name in names:
         family = name.removesuffix("+")
-        if family not in families.values():
+        if family not in families.values() and family not in project.classes:
             near = did_you_mean(family, families.values())
             raise UsageError(f"--force {name}: no such task in this run{near}")
         forced.add(family)

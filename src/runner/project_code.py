@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -24,10 +25,14 @@ class ProjectTasks:
 
     Args:
         root: the project's folder; its `src`, and then the folder itself, come first on the path.
+
+    Attributes:
+        begun: when its modules began to be imported, in ns since the epoch.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.begun = time.time_ns()
         self.classes: dict[str, type[luigi.Task]] = {}
 
     def sections(self, modules: Iterable[str]) -> Mapping[str, SectionCheck]:

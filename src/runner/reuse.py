@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
+import luigi
+from luigi.task_register import Register
 from runner.artifacts import reasons
+from runner.artifacts.entry import Found
 from runner.artifacts.fingerprint import Ingredients
-from runner.artifacts.index import Found, ReuseIndex
+from runner.artifacts.index import ReuseIndex
+from runner.artifacts.manifest import DynamicRecord, Manifest
 from runner.context import Origin, Placement
-from runner.errors import MissingInputError
+from runner.errors import MissingInputError, RunnerError
 from runner.ingredients import Kitchen, Unsettled
 from runner.task import RunTask
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,12 +48,16 @@ class Reuse:
         kitchen: collects ingredients.
         index: where fingerprints were computed; None when artifacts are not in a local folder.
         automatic: whether outputs are taken by fingerprint, or fingerprints only recorded.
+
+    Attributes:
+        place: gives tasks that turn up while tasks run their places; set by who plans.
     """
 
     def __init__(self, kitchen: Kitchen, index: ReuseIndex | None, *, automatic: bool) -> None:
         self._kitchen = kitchen
         self._index = index
         self.automatic = automatic and index is not None
+        self.place: Callable[[Iterable[luigi.Task]], object] = list
 
     def settle(self, task: RunTask) -> Placement:
         """Where a task lies: in an earlier run, or as planned, and then with the reason."""
@@ -72,14 +85,15 @@ class Reuse:
         if nearest is None:
             return Explanation(place.reason)
         old, differences = nearest
-        code = reasons.code_diff(ingredients.code, old.code)
+        code = reasons.code_diff(ingredients.code.pieces, old.code)
         return Explanation(place.reason, old.made_by.run_name, tuple(differences), code)
 
     def ingredients(self, task: RunTask) -> Ingredients | None:
         """What a task depends on, where that can be told now."""
         try:
             return self._kitchen.ingredients(task)
-        except (Unsettled, MissingInputError, OSError):
+        except (Unsettled, MissingInputError, OSError) as why:
+            _log.info("%s has no fingerprint: %s", task, why)
             return None
 
     def find(
@@ -89,7 +103,9 @@ class Reuse:
         if self._index is None:
             return None
         found = self._index.find(ingredients.fingerprint(), discard=discard)
-        if found is None or found.manifest.outputs != task.declared_outputs():
+        if found is None or dict(found.entry.outputs) != task.declared_outputs():
+            return None
+        if not all(self._as_it_was(record) for record in found.entry.records()):
             return None
         return _placement(found)
 
@@ -101,10 +117,39 @@ class Reuse:
             return nullcontext()
         return self._index.computing(ingredients.fingerprint(), task, run)
 
-    def offer(self, fingerprint: str, directory: Path, task: str) -> None:
+    def offer(self, directory: Path, manifest: Manifest) -> None:
         """Makes a published directory known to later runs."""
-        if self._index is not None:
-            self._index.add(fingerprint, directory, task)
+        if self._index is not None and manifest.fingerprint is not None:
+            self._index.add(manifest.fingerprint, directory, manifest)
+
+    def dynamic(self, tasks: Iterable[luigi.Task]) -> tuple[DynamicRecord, ...] | None:
+        """Records of tasks that `run()` asked for; None when one can't be made again from text."""
+        records = []
+        for task in tasks:
+            params = task.to_str_params()
+            if set(params) != set(task.param_kwargs):
+                return None
+            try:
+                digest = self._kitchen.content(task)
+            except (Unsettled, OSError):
+                return None
+            record = DynamicRecord(task=task.get_task_family(), params=params, digest=digest)
+            records.append(record)
+        return tuple(records)
+
+    def _as_it_was(self, record: DynamicRecord) -> bool:
+        """Whether a task that was asked for dynamically is complete and has the same content."""
+        try:
+            task = Register.get_task_cls(record.task).from_str_params(record.params)
+            self.place([task])
+            return self._kitchen.content(task) == record.digest
+        except Unsettled:
+            return False
+        except (RunnerError, luigi.parameter.ParameterException, OSError, ValueError) as error:
+            _log.info("%s, asked for dynamically, can't be made again: %s", record.task, error)
+            return False
+        except luigi.task_register.TaskClassException:
+            return False
 
     def _reason(self, task: RunTask, ingredients: Ingredients) -> str:
         if self._index is None:
@@ -118,9 +163,13 @@ class Reuse:
 
 
 def _placement(found: Found) -> Placement:
-    made = found.manifest.made_by
-    origin = Origin(made.run_id, made.run_name)
-    reason = f"nothing changed since {made.run_name or made.run_id}"
+    made = found.entry
     return Placement(
-        found.directory, "reused", reason, origin, found.manifest.metrics, found.manifest.size
+        directory=found.directory,
+        decision="reused",
+        reason=f"nothing changed since {made.run_name or made.run_id}",
+        origin=Origin(made.run_id, made.run_name),
+        metrics=made.metrics,
+        size=made.size,
+        content=made.content,
     )

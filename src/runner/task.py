@@ -30,6 +30,7 @@ import luigi
 from luigi.task import flatten
 from runner import context as run_context
 from runner import inputs as task_inputs
+from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
 from runner.context import Placement, RunContext
 from runner.declared import Outputs, Section, config_class, output_path, typed
@@ -69,6 +70,8 @@ class RunTask(luigi.Task):
         if not isinstance(declared, Outputs):
             outputs: Any = Outputs(declared, cls.__name__)
             cls.outputs = outputs
+        if isinstance(cls.fingerprint_packages, str):
+            raise TypeError(f"{cls.__name__}: fingerprint_packages is a list of names")
         if not isinstance(cls.sources, Mapping):
             raise TypeError(f"{cls.__name__}: sources is a dict of names and paths")
 
@@ -138,7 +141,7 @@ class RunTask(luigi.Task):
         place = self.placement
         if place.decision != "reused":
             manifest = manifests.read(place.directory)
-            if manifest is None or manifests.damage(place.directory, manifest):
+            if manifest is None or contents.damage(place.directory, manifest):
                 return False
         run.finished.add(self.task_id)
         return True

@@ -1,6 +1,6 @@
 """Content digests of what tasks read from outside; an unchanged file is read once.
 
-A digest is remembered under the file's path, size, time of change and inode. A file that changed
+A digest is remembered under the file's path, size, times of change and inode. A file that changed
 within the last seconds is not remembered: it could change again without a trace in its time.
 """
 
@@ -15,25 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from blake3 import blake3
-
-from runner.artifacts import manifest as manifests
+from runner.artifacts import contents
 
 _log = logging.getLogger(__name__)
 
 _SETTLED = 3.0  # seconds; coarse clocks of file systems tick every two
-_TABLE = """CREATE TABLE IF NOT EXISTS digests (
-    path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, inode INTEGER, digest TEXT)"""
-
-
-def combined(parts: Mapping[str, str]) -> str:
-    """One digest for a folder or a glob: over the names and digests of its files, sorted."""
-    hasher = blake3()
-    for name in sorted(parts):
-        for text in (name, parts[name]):
-            data = text.encode(errors="surrogateescape")
-            hasher.update(len(data).to_bytes(8, "big") + data)
-    return f"blake3-list:{hasher.hexdigest()}"
+_TABLE = """CREATE TABLE IF NOT EXISTS files (
+    path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER,
+    digest TEXT)"""
 
 
 class DigestCache:
@@ -50,34 +39,33 @@ class DigestCache:
         """The content digest of each file.
 
         Raises:
-            OSError: a file can't be read.
+            OSError: a file can't be read, or is no regular file.
         """
-        wanted = {path: path.stat() for path in paths}
-        keys = {p: (s.st_size, s.st_mtime_ns, s.st_ino) for p, s in wanted.items()}
+        keys = {path: contents.key_of(path) for path in paths}
         known = self._recall(keys)
-        unknown = [path for path in wanted if path not in known]
+        unknown = [path for path in keys if path not in known]
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            found = dict(zip(unknown, pool.map(manifests.digest, unknown), strict=True))
+            found = dict(zip(unknown, pool.map(contents.digest, unknown), strict=True))
         settled = time.time_ns() - int(_SETTLED * 1e9)
-        self._remember({p: (keys[p], d) for p, d in found.items() if keys[p][1] < settled})
+        self._remember({p: (keys[p], d) for p, d in found.items() if max(keys[p][1:3]) < settled})
         return known | found
 
-    def _recall(self, keys: Mapping[Path, tuple[int, int, int]]) -> dict[Path, str]:
+    def _recall(self, keys: Mapping[Path, contents.Key]) -> dict[Path, str]:
         if not keys or not self._path.exists():
             return {}
-        query = "SELECT size, mtime_ns, inode, digest FROM digests WHERE path = ?"
+        query = "SELECT size, mtime_ns, ctime_ns, inode, digest FROM files WHERE path = ?"
         known = {}
         try:
             with closing(sqlite3.connect(self._path)) as database:
                 for path, key in keys.items():
                     row = database.execute(query, (os.fsencode(path),)).fetchone()
-                    if row is not None and row[:3] == key:
-                        known[path] = str(row[3])
+                    if row is not None and row[:4] == key:
+                        known[path] = str(row[4])
         except sqlite3.Error as error:
             _log.debug("digests of inputs are computed anew: %s", error)
         return known
 
-    def _remember(self, found: Mapping[Path, tuple[tuple[int, int, int], str]]) -> None:
+    def _remember(self, found: Mapping[Path, tuple[contents.Key, str]]) -> None:
         if not found:
             return
         rows = [(os.fsencode(path), *key, digest) for path, (key, digest) in found.items()]
@@ -86,6 +74,40 @@ class DigestCache:
             (self._path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
             with closing(sqlite3.connect(self._path)) as database, database:
                 database.execute(_TABLE)
-                database.executemany("REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", rows)
-        except (sqlite3.Error, OSError) as error:
-            _log.debug("digests of inputs are not kept: %s", error)
+                database.executemany("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
+        except (OSError, sqlite3.Error) as error:
+            _log.debug("digests of inputs are not remembered: %s", error)
+
+
+def listing(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
+    """What is below a folder: its files by name, and all else that can be told by a text.
+
+    Links to folders are followed, once each; broken links and empty folders are texts.
+
+    Raises:
+        OSError: a folder can't be read.
+    """
+    files: dict[str, Path] = {}
+    texts: dict[str, str] = {}
+    seen = {os.path.realpath(folder)}
+    for where, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        inside = Path(where).relative_to(folder)
+        for name in list(folders):
+            real = os.path.realpath(os.path.join(where, name))
+            if os.path.islink(os.path.join(where, name)) and real in seen:
+                folders.remove(name)
+                texts[(inside / name).as_posix()] = "a link to a folder that is there already"
+            seen.add(real)
+        for name in names:
+            path = Path(where, name)
+            if path.exists():
+                files[(inside / name).as_posix()] = path
+            else:
+                texts[(inside / name).as_posix()] = f"a link to nothing: {os.readlink(path)}"
+        if not folders and not names:
+            texts[f"{inside.as_posix()}/"] = "an empty folder"
+    return files, texts
+
+
+def _refuse(error: OSError) -> None:
+    raise error

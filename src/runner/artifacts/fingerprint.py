@@ -6,17 +6,26 @@ bytes, so that the outputs of one can stand for the outputs of the other.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
 from typing import Any
+from uuid import UUID
 
 from blake3 import blake3
+from pydantic import BaseModel, SecretBytes, SecretStr
 
+from runner.artifacts.code import Code
 from runner.artifacts.manifest import InputRecord
 
-_FORMAT = "runner-fingerprint-1"  # a change of what is hashed, or how, must change this
+_FORMAT = "runner-fingerprint-2"  # a change of what is hashed, or how, must change this
+_WRITTEN = (PurePath, Decimal, UUID, timedelta, complex)  # types whose `str` says all
 
 
 @dataclass(frozen=True)
@@ -26,40 +35,85 @@ class Ingredients:
     Attributes:
         task: the family.
         version: what the class says of itself, to force new outputs without a change of code.
-        params: significant luigi parameters, serialised.
-        config: the effective config, `${VAR}` expanded, defaults written out.
-        code: dotted name -> normalised source.
-        inputs: name -> what is read; its digest alone counts.
+        params: significant luigi parameters that may be shown, serialised.
+        code: what it is made of.
+        inputs: name -> what is read, in order; digests alone count.
         packages: name -> version of the packages that the task says it depends on.
+        beside: name -> digest of what is not written down: the effective config with `${VAR}`
+            expanded, private parameters, other sections that the code reads.
     """
 
     task: str
     version: str
     params: Mapping[str, str]
-    config: Mapping[str, Any]
-    code: Mapping[str, str]
+    code: Code
     inputs: Mapping[str, InputRecord]
     packages: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """64 hex digits."""
-        digests = {name: found.digest for name, found in self.inputs.items()}
-        values = {**vars(self), "inputs": digests}
-        record = [_FORMAT, *(_tagged(value) for value in values.values())]
-        text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return blake3(text.encode()).hexdigest()
+        record = (
+            _FORMAT,
+            self.task,
+            self.version,
+            sorted(self.params.items()),
+            self.code.digest,
+            [(name, found.kind, found.digest) for name, found in self.inputs.items()],
+            sorted(self.packages.items()),
+            sorted(self.beside.items()),
+        )
+        return _hashed(record)
+
+
+def digest_of(value: Any) -> str:
+    """A digest over plain values and pydantic models: 1, 1.0, true and "1" are four things.
+
+    Raises:
+        TypeError: something is of a type of which it is not known what says all of it.
+    """
+    return f"blake3-value:{_hashed(_tagged(value))}"
+
+
+def _hashed(record: Any) -> str:
+    text = json.dumps(record, separators=(",", ":"), ensure_ascii=True)
+    return blake3(text.encode()).hexdigest()
 
 
 def _tagged(value: Any) -> list[Any]:
-    """A value with the name of its type, so that 1, 1.0, true and "1" are four things."""
-    if isinstance(value, Mapping):
-        return ["map", sorted([str(name), _tagged(inner)] for name, inner in value.items())]
-    if isinstance(value, list | tuple):
-        return ["list", [_tagged(inner) for inner in value]]
-    if isinstance(value, float):
-        return ["float", "nan" if math.isnan(value) else value.hex()]
-    if value is None or isinstance(value, bool | int | str):
-        return [type(value).__name__, str(value)]
-    if hasattr(value, "isoformat"):
-        return [type(value).__name__, value.isoformat()]
-    raise TypeError(f"a config can't hold a {type(value).__name__}")
+    """A value with the name of its type; what has no order is sorted."""
+    kind = type(value).__name__
+    match value:
+        case BaseModel():
+            extra = value.model_extra or {}
+            named = {name: getattr(value, name) for name in type(value).model_fields}
+            return ["model", kind, _tagged({**named, **extra})]
+        case Mapping():
+            pairs = [[_tagged(name), _tagged(inner)] for name, inner in value.items()]
+            return ["map", sorted(pairs, key=json.dumps)]
+        case list() | tuple():
+            return ["list", [_tagged(inner) for inner in value]]
+        case set() | frozenset():
+            return ["set", sorted((_tagged(inner) for inner in value), key=json.dumps)]
+        case Enum():
+            return ["enum", kind, value.name]
+        case float():
+            return ["float", "nan" if math.isnan(value) else value.hex()]
+        case None | bool() | int() | str():
+            return [kind, str(value)]
+        case bytes():
+            return [kind, value.hex()]
+        case SecretStr() | SecretBytes():
+            return [kind, _tagged(value.get_secret_value())]
+        case datetime() | date() | time():
+            return [kind, value.isoformat()]
+    return _tagged_otherwise(value, kind)
+
+
+def _tagged_otherwise(value: Any, kind: str) -> list[Any]:
+    if isinstance(value, _WRITTEN):
+        return [kind, str(value)]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        named = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
+        return ["dataclass", kind, _tagged(named)]
+    raise TypeError(f"holds a {kind}, of which it can't be told whether it changed")

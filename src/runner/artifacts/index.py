@@ -1,8 +1,9 @@
 """Where a fingerprint was computed: one small file for each, beside the artifacts it leads to.
 
-A look-up costs one `open`, whatever the number of runs. Entries hold paths relative to the
-artifact root, so that a moved project finds what it has. An entry is a hint and no more: what it
-leads to is taken only when its manifest has the very fingerprint and its files are as listed.
+A look-up costs one `open` and a `stat` for each file that it leads to, whatever the number of
+runs. Entries hold paths relative to the artifact root, so that a moved project finds what it has.
+An entry is a hint and no more: what it leads to is taken only when its manifest is the very one
+that was published under the fingerprint, and its files are as listed.
 """
 
 from __future__ import annotations
@@ -13,27 +14,20 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from runner.artifacts import manifest as manifests
+from runner.artifacts.entry import Entry, Found
 from runner.artifacts.manifest import Manifest
 
 _log = logging.getLogger(__name__)
 
 FOLDER = ".reuse"
+DAMAGED = "manifest.damaged.json"
 _KEPT = 20  # earlier fingerprints of a task, to compare a new one with
 _PATIENCE = 0.2  # seconds before it is said for whom one waits
-
-
-@dataclass(frozen=True)
-class Found:
-    """A directory that holds what a fingerprint stands for."""
-
-    directory: Path
-    manifest: Manifest
 
 
 class ReuseIndex:
@@ -58,49 +52,50 @@ class ReuseIndex:
         Args:
             discard: take what is damaged out of circulation, with a warning.
         """
-        entry = self._entry(fingerprint)
+        path = self._entry(fingerprint)
         try:
-            directory = self._root / entry.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            text = path.read_bytes()
+        except OSError:
             return None
-        manifest = manifests.read(directory)
-        damage: str | None = "its manifest is gone, damaged or of another fingerprint"
-        if manifest is not None and manifest.fingerprint == fingerprint:
-            damage = manifests.damage(directory, manifest, digests=self._digests)
-            if damage is None:
-                return Found(directory, manifest)
-        self.damaged[fingerprint] = f"{directory} is damaged: {damage}"
+        entry = Entry.read(text)
+        if entry is None:
+            self._damaged(fingerprint, path, "this entry of the index", discard)
+            return None
+        directory = self._root / entry.directory
+        damage = entry.damage(directory, digests=self._digests)
+        if damage is None:
+            return Found(directory, entry)
+        self._damaged(fingerprint, directory, damage, discard)
         if discard:
-            _log.warning("%s is damaged and is computed anew: %s", directory, damage)
             with suppress(OSError):
-                entry.unlink()
+                path.unlink()
+            manifest = manifests.read(directory)
             if manifest is not None and manifest.fingerprint == fingerprint:
                 with suppress(OSError):
-                    os.replace(directory / manifests.NAME, directory / "manifest.damaged.json")
+                    os.replace(directory / manifests.NAME, directory / DAMAGED)
         return None
 
-    def add(self, fingerprint: str, directory: Path, task: str) -> None:
-        """Makes a published directory known; the first one of a fingerprint stays."""
-        if not directory.is_relative_to(self._root):
-            return
-        text = directory.relative_to(self._root).as_posix()
-        entry = self._entry(fingerprint)
-        history = self._history(task) / f"{time.time_ns()}-{fingerprint[:16]}"
+    def add(self, fingerprint: str, directory: Path, manifest: Manifest) -> None:
+        """Makes a published directory known; of several the latest is found."""
+        inside = directory.is_relative_to(self._root)
+        place = directory.relative_to(self._root) if inside else directory
+        history = self._folder / "tasks" / manifest.task / f"{time.time_ns()}-{fingerprint[:16]}"
         try:
-            for path in (entry, history):
+            entry = Entry.of(place, directory, manifest).written()
+            for path, data in ((self._entry(fingerprint), entry), (history, os.fsencode(place))):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 new = path.with_name(f"{path.name}.{os.getpid()}.new")
-                new.write_text(text, encoding="utf-8")
+                new.write_bytes(data)
                 os.replace(new, path)
         except OSError as error:
             _log.warning("%s can't be offered for reuse: %s", directory, error)
 
     def earlier(self, task: str) -> Iterator[Manifest]:
         """Manifests of what was computed of a task before, newest first."""
-        entries = sorted(self._history(task).glob("[0-9]*"), reverse=True)
+        entries = sorted((self._folder / "tasks" / task).glob("[0-9]*"), reverse=True)
         for entry in entries[:_KEPT]:
             with suppress(OSError):
-                manifest = manifests.read(self._root / entry.read_text(encoding="utf-8"))
+                manifest = manifests.read(self._root / os.fsdecode(entry.read_bytes()))
                 if manifest is not None:
                     yield manifest
 
@@ -108,26 +103,35 @@ class ReuseIndex:
     def computing(self, fingerprint: str, task: str, run: str) -> Iterator[None]:
         """Only one process computes a fingerprint; the others wait, and say for whom.
 
-        The kernel frees the lock of a process that dies.
+        The kernel frees the lock of a process that dies. Where the file system has no locks, two
+        may compute the same, and the later one is found.
         """
         path = self._folder / "locks" / fingerprint
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         owner = path.with_suffix(".owner")
         try:
-            lock.acquire(timeout=_PATIENCE)
-        except Timeout:
-            with suppress(OSError):
-                _log.warning("%s waits: %s computes the same", task, owner.read_text())
-            lock.acquire()
-        try:
+            self._wait(lock, owner, task)
             owner.write_text(f"run {run} (process {os.getpid()} on {socket.gethostname()})")
+        except OSError as error:
+            _log.warning("%s is computed without a lock: %s", task, error)
+        try:
             yield
         finally:
             lock.release()
 
+    def _wait(self, lock: FileLock, owner: Path, task: str) -> None:
+        owner.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=_PATIENCE)
+        except Timeout:
+            said = owner.read_text(errors="replace") if owner.exists() else "another run"
+            _log.warning("%s waits: %s computes the same", task, said)
+            lock.acquire()
+
+    def _damaged(self, fingerprint: str, place: Path, damage: str, discard: bool) -> None:
+        self.damaged[fingerprint] = f"{place} is damaged: {damage}"
+        if discard:
+            _log.warning("%s is damaged and is computed anew: %s", place, damage)
+
     def _entry(self, fingerprint: str) -> Path:
         return self._folder / fingerprint[:2] / fingerprint
-
-    def _history(self, task: str) -> Path:
-        return self._folder / "tasks" / task

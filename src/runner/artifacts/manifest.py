@@ -5,17 +5,15 @@ It lists every file with its size and digest, and says what computed them. It is
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
-import stat
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-from blake3 import blake3
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, ValidationError
+
+from runner.artifacts import contents
 
 NAME = "manifest.json"
 
@@ -56,7 +54,8 @@ class InputRecord(_Part):
         path: of a source, relative to the project's root when it lies inside, else absolute;
             of a glob its folder; of a task its directory's name.
         digest: over the bytes; of a folder or glob over names and digests of its files.
-        files: the files of a folder, a glob or a task; a single file has none.
+        files: the files of a folder or a glob; a single file has none, nor has a task, whose own
+            manifest lists them.
         run_id: the run that computed a task's outputs.
     """
 
@@ -65,6 +64,14 @@ class InputRecord(_Part):
     digest: str
     files: tuple[ListedFile, ...] = ()
     run_id: str = ""
+
+
+class DynamicRecord(_Part):
+    """A task that `run()` asked for while it ran: its family, its parameters, what it published."""
+
+    task: str
+    params: dict[str, str]
+    digest: str
 
 
 class Maker(_Part):
@@ -86,12 +93,15 @@ class Manifest(_Part):
         config: the task's effective config, `${VAR}` unexpanded.
         outputs: declared name -> path inside the directory, a file or a folder.
         files: every file, extra ones too, sorted by path.
+        folders: folders with nothing in them.
         metrics: last value of each metric that the task logged.
         seconds: wall time of `run()`.
         created: when it was published, with time zone.
         fingerprint: hash over all that the outputs depend on; None when that can't be told.
-        task_version, code, inputs, packages: what went into the fingerprint beside the above:
-            normalised source by dotted name, what was read by name of input.
+        task_version, code, inputs, packages, beside: what went into the fingerprint beside the
+            above: normalised source by dotted name, what was read by name of input, and digests
+            of what is not written down.
+        dynamic: what `run()` asked for while it ran.
     """
 
     version: Literal[1] = 1
@@ -100,6 +110,7 @@ class Manifest(_Part):
     config: dict[str, Any]
     outputs: dict[str, Inside]
     files: tuple[ListedFile, ...]
+    folders: tuple[Inside, ...] = ()
     metrics: dict[str, float]
     seconds: float
     created: datetime
@@ -109,6 +120,8 @@ class Manifest(_Part):
     code: dict[str, str] = {}
     inputs: dict[str, InputRecord] = {}
     packages: dict[str, str] = {}
+    beside: dict[str, str] = {}
+    dynamic: tuple[DynamicRecord, ...] = ()
 
     @property
     def size(self) -> int:
@@ -125,7 +138,7 @@ def read(directory: Path) -> Manifest | None:
     try:
         if not os.path.lexists(path):
             return None
-        size = regular_size(path)
+        size = contents.regular_size(path)
         if size <= _LARGEST:
             return Manifest.model_validate_json(path.read_bytes())
         reason = f"{size} bytes are too many"
@@ -147,81 +160,3 @@ def write(directory: Path, manifest: Manifest) -> None:
         file.write(manifest.model_dump_json(indent=1).encode())
         file.flush()
         os.fsync(file.fileno())
-
-
-def damage(directory: Path, manifest: Manifest, *, digests: bool = False) -> str | None:
-    """Says what in a directory is not as its manifest has it; None when all is.
-
-    Args:
-        digests: read every file and compare its digest too, not its size alone.
-    """
-    for file in manifest.files:
-        path = directory / file.path
-        try:
-            size = regular_size(path)
-        except FileNotFoundError:
-            return f"{file.path} is missing"
-        except OSError as error:
-            return f"{file.path}: {error.strerror}"
-        if size != file.size:
-            return f"{file.path} has {size} bytes, not {file.size}"
-        if digests and digest(path) != file.digest:
-            return f"{file.path} has other bytes than when it was published"
-    return _missing_or_extra(directory, manifest)
-
-
-def _missing_or_extra(directory: Path, manifest: Manifest) -> str | None:
-    listed = {file.path for file in manifest.files}
-    for name, output in manifest.outputs.items():
-        path = directory / output
-        if not os.path.exists(path):
-            return f"{output} ({name}) is missing"
-        if output in listed:
-            continue
-        if not os.path.isdir(path):
-            return f"{output} ({name}) was added later"
-        try:
-            extra = sorted(set(_names(path, directory)) - listed)
-        except OSError as error:
-            return f"{output} ({name}): {error.strerror}"
-        if extra:
-            return f"{extra[0]} was added later"
-    return None
-
-
-def regular_size(path: Path) -> int:
-    """The size of a regular file.
-
-    Raises:
-        OSError: it is absent, or is no regular file: to open a pipe would block.
-    """
-    found = os.stat(path)
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "is no regular file", str(path))
-    return found.st_size
-
-
-def digest(path: Path) -> str:
-    """The content digest of a file, ``blake3:<64 hex digits>``."""
-    return f"blake3:{blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest()}"
-
-
-def files_below(directory: Path) -> Iterator[tuple[str, Path]]:
-    """Every file below a directory, sorted, with its POSIX path inside; links count as files.
-
-    Raises:
-        OSError: a folder can't be read.
-    """
-    for name in sorted(_names(directory, directory)):
-        yield name, directory / name
-
-
-def _refuse(error: OSError) -> None:
-    raise error
-
-
-def _names(folder: Path, directory: Path) -> Iterator[str]:
-    for where, folders, names in os.walk(folder, onerror=_refuse):
-        links = [name for name in folders if os.path.islink(os.path.join(where, name))]
-        for name in (*names, *links):
-            yield Path(where, name).relative_to(directory).as_posix()

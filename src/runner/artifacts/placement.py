@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
 from runner.artifacts.manifest import Manifest
 from runner.artifacts.pins import Pin, Placeable, own_directory, resolve
@@ -25,6 +26,8 @@ def place_all(
     lookup: RunLookup,
     forced: Collection[str] = (),
     settle: Callable[[Any], Placement] | None = None,
+    *,
+    verify: bool = False,
 ) -> None:
     """Places tasks, and adds them to the context; those already in it stay where they are.
 
@@ -33,6 +36,7 @@ def place_all(
         forced: families that are computed anew, whatever there is of them.
         settle: finds a task that is neither pinned nor forced in an earlier run, or says why it
             has to be computed.
+        verify: compare the digest of every pinned file, not its size alone.
 
     Raises:
         MissingInputError: a pin leads to something absent, incomplete or of another task.
@@ -52,7 +56,7 @@ def place_all(
     for task in new:  # after all have a place, because the older form may ask for any of them
         family = task.get_task_family()
         if family in context.config.paths and family not in forced:
-            context.places[task.task_id] = _pinned(task, context, lookup, family in alone)
+            context.places[task.task_id] = _pinned(task, context, lookup, family in alone, verify)
         elif settle is not None and family not in forced:
             context.places[task.task_id] = settle(task)
         task.declared_outputs()
@@ -68,7 +72,9 @@ def moved(places: Mapping[str, Placement], old: Path, new: Path) -> dict[str, Pl
     }
 
 
-def _pinned(task: Placeable, context: RunContext, lookup: RunLookup, alone: bool) -> Placement:
+def _pinned(
+    task: Placeable, context: RunContext, lookup: RunLookup, alone: bool, verify: bool
+) -> Placement:
     family = task.get_task_family()
     text = context.config.paths[family]
     try:
@@ -79,7 +85,9 @@ def _pinned(task: Placeable, context: RunContext, lookup: RunLookup, alone: bool
             reason = f"new, to {directory}, as [PathConfig] says"
             return Placement(real, "new", reason, pinned=True)
         manifest = manifests.read(directory)
-        problem = _problem(directory, manifest, task, pin, alone)
+        problem = _problem(directory, manifest, task, pin, alone) or _damage(
+            directory, manifest, verify
+        )
     except MissingInputError as error:
         hint = f"{error.hint}; {_suggestion(family, lookup)}" if error.hint else ""
         text = f"[PathConfig] {family} = {text!r}: {error.message}"
@@ -114,14 +122,16 @@ def _problem(
     difference = _difference(manifest, task)
     if difference and not alone:
         return f"{directory} is not {task}{difference}"
-    damage = manifests.damage(directory, manifest)
-    if damage:
-        return f"{directory} is damaged: {damage}"
     declared = task.declared_outputs()
     unknown = [name for name, path in declared.items() if manifest.outputs.get(name) != path]
     if unknown:
         return f"{directory} was made before {family} declared {', '.join(unknown)}"
     return None
+
+
+def _damage(directory: Path, manifest: Manifest | None, verify: bool) -> str | None:
+    damage = contents.damage(directory, manifest, digests=verify) if manifest else None
+    return f"{directory} is damaged: {damage}" if damage else None
 
 
 def _without_manifest(directory: Path, task: Placeable, pin: Pin) -> str | None:

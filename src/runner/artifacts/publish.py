@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
 from runner.artifacts.manifest import ListedFile, Manifest
 from runner.errors import PublishError
@@ -76,11 +77,9 @@ def collect(partial: Path, outputs: Mapping[str, str], task: str) -> tuple[Liste
         raise PublishError(
             f"{task} finished without writing {', '.join(missing)}",
             f"run() must write every declared output, at self.outputs[…]; it wrote: "
-            f"{_brief(name for name, _ in manifests.files_below(partial))}",
+            f"{_brief(name for name, _ in contents.files_below(partial))}",
         )
-    return tuple(
-        _listed(name, path, partial, task) for name, path in manifests.files_below(partial)
-    )
+    return tuple(_listed(name, path, partial, task) for name, path in contents.files_below(partial))
 
 
 def adopt_strays(directory: Path, partial: Path) -> None:
@@ -96,7 +95,7 @@ def adopt_strays(directory: Path, partial: Path) -> None:
         return
     refuse_overwriting(directory)
     try:
-        for name, path in list(manifests.files_below(directory)):
+        for name, path in list(contents.files_below(directory)):
             target = partial / name
             if os.path.lexists(target):
                 raise PublishError(f"{name} was written twice, to {directory} and to {partial}")
@@ -149,7 +148,7 @@ def _listed(name: str, path: Path, partial: Path, task: str) -> ListedFile:
     if not stat.S_ISREG(mode):
         raise PublishError(f"{task} wrote {name}, which is not a regular file")
     try:
-        return ListedFile(path=name, size=path.stat().st_size, digest=manifests.digest(path))
+        return ListedFile(path=name, size=path.stat().st_size, digest=contents.digest(path))
     except OSError as error:
         raise PublishError(f"{task} wrote {name}, which can't be read: {error.strerror}") from error
 

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from luigi.task import DynamicRequirements, flatten
-from runner.artifacts import publish
+from runner.artifacts import contents, publish
 from runner.artifacts.fingerprint import Ingredients
 from runner.artifacts.manifest import Maker, Manifest
 from runner.context import RunContext
@@ -63,6 +63,7 @@ class Execution:
         self._ingredients: Ingredients | None = None
         self._lock = ExitStack()
         self._user_run = task.run
+        self._dynamic: dict[str, luigi.Task] = {}
         self._notes = MetricNotes()
         self._started = 0.0
         self._open = ExitStack()
@@ -87,10 +88,8 @@ class Execution:
 
         Otherwise the lock is kept until the task is published, and others wait for that.
         """
-        if not self._reuse.automatic:
-            return False
         self._ingredients = self._reuse.ingredients(task)
-        if self._ingredients is None or task.placement.pinned:
+        if self._ingredients is None or task.placement.pinned or not self._reuse.automatic:
             return False
         label, run = task.get_task_family(), self._maker.run_name
         self._lock.enter_context(self._reuse.computing(self._ingredients, label, run))
@@ -111,7 +110,9 @@ class Execution:
         try:
             while True:
                 required = steps.send(sent)
-                self._place(_tasks_in(required), self._task)
+                tasks = _tasks_in(required)
+                self._place(tasks, self._task)
+                self._dynamic |= {task.task_id: task for task in tasks}
                 sent = yield required
         except StopIteration:
             pass
@@ -131,6 +132,7 @@ class Execution:
         ):  # a retry logs anew; a restarted generator does not
             self._notes = MetricNotes()
         self._notes.restart()
+        self._dynamic.clear()
         self.outcome.status = "running"
         self._started = time.monotonic()
         self._open = ExitStack()
@@ -177,6 +179,7 @@ class Execution:
             params=task.to_str_params(only_significant=True, only_public=True),
             config=task.logged_config(),
             outputs=outputs,
+            folders=tuple(contents.empty_folders(partial)),
             files=publish.collect(partial, outputs, task.get_task_family()),
             metrics=self._notes.last,
             seconds=round(seconds, 3),
@@ -185,26 +188,28 @@ class Execution:
             **self._origin_of(task),
         )
         publish.publish(partial, directory, manifest)
-        if manifest.fingerprint:
-            self._reuse.offer(manifest.fingerprint, directory, manifest.task)
+        self._reuse.offer(directory, manifest)
         self._context.finished.add(task.task_id)
         return manifest
 
     def _origin_of(self, task: RunTask) -> dict[str, Any]:
-        """What the manifest says of the fingerprint; none when an input changed meanwhile."""
+        """What the manifest says of the fingerprint; none when something changed meanwhile."""
         before = self._ingredients
         after = self._reuse.ingredients(task) if before else None
         if before is None or after is None:
             return {}
-        if _digests(after) != _digests(before):
-            _log.warning("%s: an input changed while it ran: it is not offered for reuse", task)
+        if after.fingerprint() != before.fingerprint() or not before.code.as_read():
+            _log.warning("%s: what it reads changed while it ran: it is not reused later", task)
             return {}
+        dynamic = self._reuse.dynamic(self._dynamic.values())
         return {
-            "fingerprint": before.fingerprint(),
+            "fingerprint": None if dynamic is None else before.fingerprint(),
             "task_version": before.version,
-            "code": before.code,
+            "code": before.code.pieces,
             "inputs": before.inputs,
             "packages": before.packages,
+            "beside": before.beside,
+            "dynamic": dynamic or (),
         }
 
     def _fail(self, error: BaseException) -> None:
@@ -222,10 +227,6 @@ class Execution:
                 self.outcome.kept = partial
             elif partial.is_dir():
                 partial.rmdir()
-
-
-def _digests(found: Ingredients) -> dict[str, str]:
-    return {name: record.digest for name, record in found.inputs.items()}
 
 
 def _sole_writer(directory: Path) -> FileLock:

@@ -1,0 +1,244 @@
+"""One walk through the user's modules, from the class of a task along the names in its code."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from runner.artifacts.names import named_in
+from runner.artifacts.pieces import pieces_of, plain
+from runner.artifacts.sources import Source, Sources, absolute
+from runner.artifacts.statements import Importing, bound_by
+
+WHOLE = "*"  # all that a module defines
+IMPORT = "<import>"  # what it does when it is imported
+
+#: Asked for by these, any module of the user's may be reached.
+_ANYWHERE = frozenset(
+    "__subclasses__ __import__ import_module spec_from_file_location reload iter_modules "
+    "walk_packages run_module run_path entry_points Register".split()
+)
+_OWN_MODULE = frozenset("globals eval exec vars".split())
+
+#: Methods that say what is read and written: what they look at is told in other ways.
+_DECLARING = frozenset("build_input_output_path_dicts output outputs".split())
+
+
+class Walk:
+    """What is still to be looked at, and what was found.
+
+    Places are (module, name, whether only to say what is required).
+
+    Attributes:
+        classes: classes of other tasks and of luigi configs that are used as objects.
+        asks: every name and attribute in code that may do anything.
+        modules: those that were reached.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        is_task: Callable[[Any], bool],
+        is_settings: Callable[[Any], bool],
+        own: Collection[type],
+    ) -> None:
+        self._sources = sources
+        self._is_task = is_task
+        self._is_settings = is_settings
+        self._own = own
+        self.waiting: list[tuple[str, str, bool]] = []
+        self._texts: dict[str, dict[str, None]] = {}
+        self.classes: dict[type, None] = {}
+        self.asks: set[str] = set()
+
+        self.modules: dict[str, None] = {}
+
+    @property
+    def pieces(self) -> dict[str, str]:
+        """Dotted name -> normalised source, sorted; several statements may make one piece."""
+        return {name: "\n".join(texts) for name, texts in sorted(self._texts.items())}
+
+    def follow(self) -> None:
+        """Looks at all that waits, and at what that leads to.
+
+        Raises:
+            OSError, SyntaxError, ValueError, RecursionError: a module can't be read.
+        """
+        seen: set[tuple[str, str, bool]] = set()
+        while self.waiting:
+            place = self.waiting.pop()
+            if place in seen:
+                continue
+            seen.add(place)
+            module, name, requiring = place
+            source = self._sources.of(module)
+            if source is None:
+                continue
+            self.modules[module] = None
+            self._reach(module)
+            if name == IMPORT:
+                self._imported(source)
+            elif name == WHOLE:
+                self._keep(f"{module} (whole)", plain(source.tree))
+                self.waiting += [(module, bound, requiring) for bound in source.binds]
+            elif not self._ends(source, name, requiring):
+                self._bound(source, name, requiring)
+
+    def _keep(self, name: str, text: str) -> None:
+        self._texts.setdefault(name, {})[text] = None
+
+    def _reach(self, module: str) -> None:
+        """A module that is reached was imported, and with it the packages that it is in."""
+        parts = module.split(".")
+        self.waiting += [
+            (".".join(parts[:depth]), IMPORT, False) for depth in range(1, len(parts) + 1)
+        ]
+
+    def _imported(self, source: Source) -> None:
+        """What importing a module does beside giving names a meaning."""
+        for node in source.imports:
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                above = absolute(node, source.package)
+                names = [above, *(f"{above}.{alias.name}" for alias in node.names)]
+            self.waiting += [(n, IMPORT, False) for n in names if self._sources.is_users(n)]
+        for statement in source.effects:
+            if isinstance(statement, ast.ClassDef) and self._is_task(
+                self._value(source, statement)
+            ):
+                for decorator in statement.decorator_list:
+                    self._effect(source, decorator, requiring=True)
+            else:
+                self._effect(source, statement, requiring=False)
+        for statement in (s for group in source.binds.values() for s in group):
+            if isinstance(statement, ast.ClassDef) and self._is_registered(source, statement):
+                self.waiting.append((source.name, statement.name, False))
+
+    def _effect(self, source: Source, node: ast.AST, *, requiring: bool) -> None:
+        self._keep(f"{source.name} (on import)", plain(node))
+        self._names(source, node, requiring=requiring)
+
+    def _is_registered(self, source: Source, statement: ast.ClassDef) -> bool:
+        """Whether defining a class runs code of the user's, which may keep a list of classes."""
+        cls = self._value(source, statement)
+        if not isinstance(cls, type) or self._is_task(cls):
+            return False
+        hooks = [c for c in cls.__mro__[1:] if "__init_subclass__" in vars(c)]
+        return any(self._sources.is_users(c.__module__) for c in (type(cls), *hooks))
+
+    def _value(self, source: Source, named: ast.ClassDef | str) -> Any:
+        name = named if isinstance(named, str) else named.name
+        return getattr(sys.modules.get(source.name), name, None)
+
+    def _ends(self, source: Source, name: str, requiring: bool) -> bool:
+        """Whether a name is that of another task, which counts by what it outputs.
+
+        One that is named outside of `requires` may be used in any way, and counts by its code too.
+        """
+        value = self._value(source, name)
+        if self._is_settings(value):
+            self.classes[value] = None
+        if not self._is_task(value) or value in self._own:
+            return False
+        if requiring:
+            self._keep(f"{source.name}.{name}", "task")
+            return True
+        self.classes[value] = None
+        above = [c for c in value.__mro__ if self._sources.is_users(c.__module__)]
+        self.waiting += [(c.__module__, c.__qualname__.partition(".")[0], False) for c in above]
+        return False
+
+    def _bound(self, source: Source, name: str, requiring: bool) -> None:
+        if name not in source.binds:
+            self.waiting += [(star, name, requiring) for star in source.stars]
+            if "__getattr__" in source.binds:
+                self.waiting.append((source.name, "__getattr__", requiring))
+        for statement in source.binds.get(name, ()):
+            if isinstance(statement, Importing):
+                self._lead(source, statement, (name,), requiring)
+                continue
+            for piece, text in pieces_of(source.name, name, statement):
+                self._keep(piece, text)
+            value = self._value(source, name)
+            if isinstance(statement, ast.ClassDef) and (value in self._own or self._is_task(value)):
+                self._names_of_task(source, statement)
+            else:
+                self._names(source, statement, requiring=requiring)
+
+    def _names_of_task(self, source: Source, cls: ast.ClassDef) -> None:
+        for decorator in cls.decorator_list:
+            self._names(source, decorator, requiring=True)
+        for node in (*cls.bases, *cls.keywords, *cls.body):
+            name = node.name if isinstance(node, ast.FunctionDef) else ""
+            self._names(source, node, requiring=name == "requires", declaring=name in _DECLARING)
+
+    def _names(
+        self,
+        source: Source,
+        node: ast.AST,
+        *,
+        requiring: bool,
+        declaring: bool = False,
+    ) -> None:
+        """Follows all that a piece of code names."""
+        named = named_in(node)
+        if named.words & _OWN_MODULE:
+            self.waiting.append((source.name, WHOLE, requiring))
+        if named.words & _ANYWHERE or ("sys", "modules") in {c[:2] for c in named.chains}:
+            self.waiting += [(name, WHOLE, requiring) for name in self._sources.all()]
+        if not requiring and not declaring:
+            self.asks |= named.attributes | named.words
+        local: dict[str, list[Importing]] = {}
+        for inner in named.imports:
+            for bound in bound_by(inner):
+                local.setdefault(bound, []).append(inner)
+            if isinstance(inner, ast.ImportFrom) and inner.names[0].name != "*":
+                for alias in inner.names:
+                    self._lead(source, inner, (alias.asname or alias.name,), requiring)
+        for chain in named.chains:
+            imports = local.get(chain[0], [])
+            bound_here = source.binds.get(chain[0], ())
+            imports = [*imports, *(s for s in bound_here if isinstance(s, Importing))]
+            if not imports or any(not isinstance(s, Importing) for s in bound_here):
+                self.waiting.append((source.name, chain[0], requiring))
+            for found in imports:
+                self._lead(source, found, chain, requiring)
+
+    def _lead(
+        self,
+        source: Source,
+        node: Importing,
+        chain: tuple[str, ...],
+        requiring: bool,
+    ) -> None:
+        """Follows an imported name, and what is asked of it, to where it is made."""
+        for alias in node.names:
+            bound = alias.asname or alias.name.partition(".")[0]
+            if bound != chain[0]:
+                continue
+            if isinstance(node, ast.Import):
+                start = alias.name if alias.asname else bound
+                self.waiting += [(*p, requiring) for p in self._inside(start, chain[1:])]
+                continue
+            above = absolute(node, source.package)
+            self.waiting += [
+                (*place, requiring) for place in self._inside(above, (alias.name, *chain[1:]))
+            ]
+
+    def _inside(self, module: str, rest: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        """Where ``module.a.b`` leads: a name and a module in a package may be called the same."""
+        while self._sources.is_users(module):
+            if not rest:
+                yield module, WHOLE
+                return
+            source = self._sources.of(module)
+            deeper = self._sources.is_module(f"{module}.{rest[0]}")
+            if source is not None and (rest[0] in source.binds or not deeper):
+                can_tell = rest[0] in source.binds or source.stars or "__getattr__" in source.binds
+                yield module, rest[0] if can_tell else WHOLE
+            if not deeper:
+                return
+            module, rest = f"{module}.{rest[0]}", rest[1:]
