@@ -96,6 +96,11 @@ def current() -> RunContext:
     )
 
 
+def is_open() -> bool:
+    """Whether a run is open in this process."""
+    return bool(_open)
+
+
 @contextmanager
 def using(context: RunContext) -> Iterator[RunContext]:
     """Makes a run the current one."""

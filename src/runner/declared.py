@@ -6,19 +6,20 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import runner.luigi_parser
 import luigi
-from runner.artifacts.manifest import NAME as MANIFEST
 from runner.config.schema import explain, shown
 from runner.errors import GraphError, did_you_mean
 
 if TYPE_CHECKING:
-    from runner.task import RunTask
+    pass
+
+_config_classes: WeakKeyDictionary[type, type[BaseModel] | None] = WeakKeyDictionary()
 
 TaskClass = TypeVar("TaskClass", bound=type[luigi.Task])
 
@@ -52,38 +53,6 @@ class Section(dict[str, Any]):
 
     def __missing__(self, key: str) -> Any:
         raise KeyError(f"[{self._name}] has no key {key!r} in the config")
-
-
-class Outputs:
-    """`outputs` of a task class: the plain dict on the class, paths on an instance.
-
-    Args:
-        declared: the dict, or a property that returns one, for names that depend on a parameter.
-        task: the class's name, for messages.
-
-    Raises:
-        TypeError: it is something else.
-    """
-
-    def __init__(self, declared: Any, task: str) -> None:
-        self._task = task
-        self._of = declared.fget if isinstance(declared, property) else None
-        self._names = {} if self._of else dict(self._checked(declared))
-
-    def __get__(self, task: RunTask | None, owner: type) -> Mapping[str, Any]:
-        if task is None:
-            return dict(self._names)
-        names = self._checked(self._of(task)) if self._of else self._names
-        return {name: task.directory / path for name, path in names.items()}
-
-    def _checked(self, names: Any) -> Mapping[str, str | Path]:
-        if not isinstance(names, Mapping):
-            found = type(names).__name__
-            raise TypeError(f"{self._task}: outputs is a dict of names and paths, got a {found}")
-        for name, path in names.items():
-            if not (isinstance(name, str) and isinstance(path, str | Path)):
-                raise TypeError(f"{self._task}: outputs has {name!r}: {path!r}; a path is expected")
-        return names
 
 
 def requires(
@@ -127,6 +96,12 @@ def config_class(cls: type) -> type[BaseModel] | None:
     Raises:
         GraphError: the annotation names something that is not there.
     """
+    if cls not in _config_classes:
+        _config_classes[cls] = _config_class(cls)
+    return _config_classes[cls]
+
+
+def _config_class(cls: type) -> type[BaseModel] | None:
     for owner in cls.__mro__:
         try:
             annotation = inspect.get_annotations(owner).get("config")
@@ -206,31 +181,6 @@ def _lost(value: Any, parsed: Any) -> bool:
             parsed != value or isinstance(parsed, bool) or type(parsed) is int is not type(value)
         )
     return False
-
-
-def output_path(text: str | Path, bases: Iterable[Path], task: str, name: str) -> str:
-    """A declared output as a POSIX path inside of the task's directory.
-
-    Args:
-        text: as declared; absolute paths are looked for below `bases`.
-
-    Raises:
-        GraphError: it lies outside, is the directory itself, or has a reserved name.
-    """
-    path = Path(text)
-    if path.is_absolute():
-        base = next((b for b in bases if path.is_relative_to(b)), None)
-        path = path.relative_to(base) if base else path
-    pure = PurePosixPath(path.as_posix())
-    if pure.is_absolute() or ".." in pure.parts or pure == PurePosixPath("."):
-        raise GraphError(
-            f"{task}: output {name!r} is declared outside of the task's own directory: {text}",
-            "declare a path inside it; a task may write nowhere else",
-        )
-    if pure.parts[0] == MANIFEST:
-        text = f"{task}: output {name!r} has a name that the runner keeps for itself: {MANIFEST}"
-        raise GraphError(text, "give it another one")
-    return pure.as_posix()
 
 
 def _iso(value: Any) -> str:

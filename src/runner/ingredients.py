@@ -51,6 +51,7 @@ class Kitchen:
         self._packages = packages
         self._reading = Reading(root)
         self._reader = CodeReader(_is_task, _is_settings, loaded, begun)
+        self._configs: dict[type, str] = {}
         self._code: dict[type, Code | str] = {}
 
     def ingredients(self, task: RunTask) -> Ingredients:
@@ -99,7 +100,7 @@ class Kitchen:
         return found
 
     def _beside(self, task: RunTask, code: Code) -> Iterator[tuple[str, str]]:
-        yield "config", digest_of(task.config)
+        yield "config", self._config_of(task)
         private = _params(task, private=True)
         if private:
             yield "private parameters", digest_of(private)
@@ -115,6 +116,12 @@ class Kitchen:
             for number, required in enumerate(upstream.all_of(task)):
                 name = f"{required.get_task_family()} ({number}) as an object"
                 yield name, self._identity(required)
+
+    def _config_of(self, task: RunTask) -> str:
+        """Instances of a class have one section; what differs between them are parameters."""
+        if type(task) not in self._configs:
+            self._configs[type(task)] = digest_of(task.section_values())
+        return self._configs[type(task)]
 
     def _identity(self, task: luigi.Task) -> str:
         """A digest over what can be asked of a task as an object."""

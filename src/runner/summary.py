@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
-from runner.context import RunContext
+from runner.context import RunContext, using
 from runner.engine.outcome import Outcome
 from runner.planning import Plan
 from runner.report import TaskReport, TaskStatus
@@ -27,17 +27,18 @@ def task_reports(
     tasks = {**plan.graph.tasks, **(dynamic or {})}
     tasks |= {task_id: outcome.task for task_id, outcome in outcomes.items()}
     needed = frozenset(plan.needed)
-    return tuple(
-        _task_report(
-            task,
-            plan,
-            context,
-            outcomes.get(task_id),
-            _status(task_id, plan, context, outcomes.get(task_id), needed, planned),
+    with using(context):
+        return tuple(
+            _task_report(
+                task,
+                plan,
+                context,
+                outcomes.get(task_id),
+                _status(task_id, plan, context, outcomes.get(task_id), needed, planned),
+            )
+            for task_id, task in tasks.items()
+            if not isinstance(task, luigi.WrapperTask)
         )
-        for task_id, task in tasks.items()
-        if not isinstance(task, luigi.WrapperTask)
-    )
 
 
 def resume_overrides(

@@ -23,18 +23,18 @@ import inspect
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
-from luigi.task import flatten
 from runner import context as run_context
 from runner import inputs as task_inputs
 from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
 from runner.context import Placement, RunContext
-from runner.declared import Outputs, Section, config_class, output_path, typed
+from runner.declared import Section, config_class, typed
 from runner.errors import GraphError, RunnerError
+from runner.outputs import Outputs, output_path, target_paths
 
 
 class RunTask(luigi.Task):
@@ -57,6 +57,7 @@ class RunTask(luigi.Task):
     reusable: bool = True
     fingerprint_packages: Sequence[str] = ()
 
+    _params: ClassVar[list[tuple[str, luigi.Parameter[Any]]]]
     _partial: Path | None = None  # where run() writes while it is executed
     _inputs: Mapping[str, Any] | None = None
 
@@ -75,6 +76,18 @@ class RunTask(luigi.Task):
         if not isinstance(cls.sources, Mapping):
             raise TypeError(f"{cls.__name__}: sources is a dict of names and paths")
 
+    @classmethod
+    def get_params(cls) -> list[tuple[str, luigi.Parameter[Any]]]:
+        """As luigi's, which looks at every attribute of the class each time.
+
+        Decorators add parameters while modules are imported; in a run a class does not change.
+        """
+        if not run_context.is_open():
+            return list(super().get_params())
+        if "_params" not in cls.__dict__:
+            cls._params = super().get_params()
+        return cls._params.copy()
+
     # What a task reads.
 
     @cached_property
@@ -83,9 +96,7 @@ class RunTask(luigi.Task):
         model = config_class(type(self))
         if model:
             return typed(model, values)
-        params = {
-            name: value for name, value in self.param_kwargs.items() if name in self._written()
-        }
+        params = {n: value for n, value in self.param_kwargs.items() if n in self._written()}
         return Section(self.get_task_family(), {**values, **params})
 
     @property
@@ -179,18 +190,31 @@ class RunTask(luigi.Task):
         family = self.get_task_family()
         if self.older_form:
             declared = self._older_dicts()[1]
+        elif fixed := self._fixed_outputs():
+            return dict(fixed)
         elif type(self).output is not RunTask.output:
-            declared = _target_paths(self.output(), family)
+            declared = target_paths(self.output(), family)
         else:
             declared = self.outputs
         # The older form may build them from `artifacts_uri_path`, which knows nothing of pins.
         bases = [self.directory, self.placement.directory, self.run_context.artifact_dir / family]
         return {name: output_path(path, bases, family, name) for name, path in declared.items()}
 
+    @classmethod
+    def _fixed_outputs(cls) -> dict[str, str] | None:
+        found = next((vars(c)["outputs"] for c in cls.__mro__ if "outputs" in vars(c)), None)
+        if cls.output is not RunTask.output or not isinstance(found, Outputs):
+            return None
+        return found.fixed
+
+    def section_values(self) -> Any:
+        """The section without luigi parameters: an instance of its class, or a plain dict."""
+        return self._section() if isinstance(self.config, Section) else self.config
+
     def effective_config(self) -> dict[str, Any]:
         """The section with defaults written out, as plain values, without luigi parameters."""
-        config = self.config
-        return self._section() if isinstance(config, Section) else config.model_dump(mode="json")
+        found = self.section_values()
+        return found if isinstance(found, dict) else found.model_dump(mode="json")
 
     def logged_config(self) -> dict[str, Any]:
         """The effective config as it may be written down: ``${VAR}`` unexpanded."""
@@ -234,16 +258,3 @@ def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
         else:
             merged[name] = value
     return merged
-
-
-def _target_paths(structure: Any, task: str) -> dict[str, str]:
-    """The paths of whatever a user's own `output()` returns, by name or by number."""
-    named = structure.items() if isinstance(structure, Mapping) else enumerate(flatten(structure))
-    paths = {str(name): getattr(target, "path", None) for name, target in named}
-    for name, path in paths.items():
-        if not isinstance(path, str | Path):
-            raise GraphError(
-                f"{task}: output() has {name!r}, which is no target with a path",
-                "return luigi.LocalTarget objects; a plain luigi.Task may have others",
-            )
-    return cast(dict[str, str], paths)

@@ -25,6 +25,7 @@ from runner.artifacts.code import Code
 from runner.artifacts.manifest import InputRecord
 
 _FORMAT = "runner-fingerprint-2"  # a change of what is hashed, or how, must change this
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _WRITTEN = (PurePath, Decimal, UUID, timedelta, complex)  # types whose `str` says all
 
 
@@ -76,8 +77,7 @@ def digest_of(value: Any) -> str:
 
 
 def _hashed(record: Any) -> str:
-    text = json.dumps(record, separators=(",", ":"), ensure_ascii=True)
-    return blake3(text.encode()).hexdigest()
+    return blake3(_ENCODER.encode(record).encode()).hexdigest()
 
 
 def _tagged(value: Any) -> list[Any]:

@@ -54,12 +54,13 @@ class ReuseIndex:
         """
         path = self._entry(fingerprint)
         try:
-            text = path.read_bytes()
+            with open(path, "rb", buffering=0) as file:
+                text = file.read()
         except OSError:
             return None
         entry = Entry.read(text)
         if entry is None:
-            self._damaged(fingerprint, path, "this entry of the index", discard)
+            self._damaged(fingerprint, Path(path), "this entry of the index", discard)
             return None
         directory = self._root / entry.directory
         damage = entry.damage(directory, digests=self._digests)
@@ -68,7 +69,7 @@ class ReuseIndex:
         self._damaged(fingerprint, directory, damage, discard)
         if discard:
             with suppress(OSError):
-                path.unlink()
+                os.unlink(path)
             manifest = manifests.read(directory)
             if manifest is not None and manifest.fingerprint == fingerprint:
                 with suppress(OSError):
@@ -82,7 +83,10 @@ class ReuseIndex:
         history = self._folder / "tasks" / manifest.task / f"{time.time_ns()}-{fingerprint[:16]}"
         try:
             entry = Entry.of(place, directory, manifest).written()
-            for path, data in ((self._entry(fingerprint), entry), (history, os.fsencode(place))):
+            for path, data in (
+                (Path(self._entry(fingerprint)), entry),
+                (history, os.fsencode(place)),
+            ):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 new = path.with_name(f"{path.name}.{os.getpid()}.new")
                 new.write_bytes(data)
@@ -133,5 +137,5 @@ class ReuseIndex:
         if discard:
             _log.warning("%s is damaged and is computed anew: %s", place, damage)
 
-    def _entry(self, fingerprint: str) -> Path:
-        return self._folder / fingerprint[:2] / fingerprint
+    def _entry(self, fingerprint: str) -> str:
+        return os.path.join(self._folder, fingerprint[:2], fingerprint)

@@ -42,11 +42,9 @@ def place_all(
         MissingInputError: a pin leads to something absent, incomplete or of another task.
         GraphError: a task declares an output outside of its directory.
     """
-    new = [task for task in tasks if task.task_id not in context.places]
+    new = {t.task_id: t for t in tasks if t.task_id not in context.places}.values()
     for task in new:
-        ids = context.families.setdefault(task.get_task_family(), [])
-        if task.task_id not in ids:
-            ids.append(task.task_id)
+        context.families.setdefault(task.get_task_family(), []).append(task.task_id)
     alone = {family for family, ids in context.families.items() if len(ids) == 1}
     for task in new:
         family = task.get_task_family()
