@@ -11,6 +11,8 @@ from typing import Protocol
 
 from blake3 import blake3
 
+_SMALL = 256 * 2**10  # bytes; below that, starting threads takes longer than hashing
+
 Key = tuple[int, int, int, int]  # size, times of change and inode
 
 
@@ -102,10 +104,7 @@ def regular_size(path: str | Path) -> int:
     Raises:
         OSError: it is absent, or is no regular file: to open a pipe would block.
     """
-    found = os.stat(path)
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "is no regular file", str(path))
-    return found.st_size
+    return _regular(path).st_size
 
 
 def key_of(path: Path) -> Key:
@@ -114,13 +113,23 @@ def key_of(path: Path) -> Key:
     Raises:
         OSError: it is absent, or is no regular file.
     """
-    regular_size(path)
-    found = path.stat()
+    found = _regular(path)
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _regular(path: str | Path) -> os.stat_result:
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    return found
 
 
 def digest(path: Path) -> str:
     """The content digest of a file, ``blake3:<64 hex digits>``."""
+    with open(path, "rb", buffering=0) as file:
+        start = file.read(_SMALL)
+    if len(start) < _SMALL:
+        return f"blake3:{blake3(start).hexdigest()}"
     return f"blake3:{blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest()}"
 
 

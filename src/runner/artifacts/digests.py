@@ -20,6 +20,7 @@ from runner.artifacts import contents
 _log = logging.getLogger(__name__)
 
 _SETTLED = 3.0  # seconds; coarse clocks of file systems tick every two
+_GROUP = 100  # files that are looked up, or digested by one thread, at a time
 _TABLE = """CREATE TABLE IF NOT EXISTS files (
     path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER,
     digest TEXT)"""
@@ -45,7 +46,8 @@ class DigestCache:
         known = self._recall(keys)
         unknown = [path for path in keys if path not in known]
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            found = dict(zip(unknown, pool.map(contents.digest, unknown), strict=True))
+            groups = [unknown[start : start + _GROUP] for start in range(0, len(unknown), _GROUP)]
+            found = {path: digest for pairs in pool.map(_digests, groups) for path, digest in pairs}
         settled = time.time_ns() - int(_SETTLED * 1e9)
         self._remember({p: (keys[p], d) for p, d in found.items() if max(keys[p][1:3]) < settled})
         return known | found
@@ -53,15 +55,19 @@ class DigestCache:
     def _recall(self, keys: Mapping[Path, contents.Key]) -> dict[Path, str]:
         if not keys or not self._path.exists():
             return {}
-        query = "SELECT size, mtime_ns, ctime_ns, inode, digest FROM files WHERE path = ?"
+        named = {os.fsencode(path): path for path in keys}
+        names = list(named)
         known = {}
         try:
             with closing(sqlite3.connect(self._path)) as database:
-                for path, key in keys.items():
-                    row = database.execute(query, (os.fsencode(path),)).fetchone()
-                    if row is not None and row[:4] == key:
-                        known[path] = str(row[4])
-        except sqlite3.Error as error:
+                for start in range(0, len(names), _GROUP):
+                    some = names[start : start + _GROUP]
+                    marks = ", ".join("?" * len(some))
+                    query = f"SELECT * FROM files WHERE path IN ({marks})"
+                    for name, *key, digest in database.execute(query, some):
+                        if tuple(key) == keys[named[name]]:
+                            known[named[name]] = str(digest)
+        except (sqlite3.Error, ValueError) as error:
             _log.debug("digests of inputs are computed anew: %s", error)
         return known
 
@@ -77,6 +83,10 @@ class DigestCache:
                 database.executemany("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
         except (OSError, sqlite3.Error) as error:
             _log.debug("digests of inputs are not remembered: %s", error)
+
+
+def _digests(paths: Iterable[Path]) -> list[tuple[Path, str]]:
+    return [(path, contents.digest(path)) for path in paths]
 
 
 def listing(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
