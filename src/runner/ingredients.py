@@ -26,6 +26,12 @@ _REQUIREMENTS = frozenset("requires deps _requires".split())
 _PLACES = frozenset("path_config artifacts_uri_path run_context placement".split())
 _CONFIGS = frozenset("get_config configuration run_context LuigiConfigParser".split())
 
+#: Code that reads objects back, the classes of which may be the project's own.
+_PICKLES = frozenset(
+    "pickle cloudpickle dill joblib skops torch shelve jsonpickle read_pickle load_model "
+    "allow_pickle".split()
+)
+
 
 class Unsettled(Exception):
     """A task's fingerprint can't be told, now or ever; the message says why."""
@@ -112,6 +118,8 @@ class Kitchen:
                 yield f"values of {family}", digest_of(_all_params(cls()))
         if code.asks & _CONFIGS:
             yield "the whole config", digest_of(config.sections)
+        if code.asks & _PICKLES:
+            yield "code of objects that it reads", self._objects(task)
         if code.asks & _REQUIREMENTS:
             for number, required in enumerate(upstream.all_of(task)):
                 name = f"{required.get_task_family()} ({number}) as an object"
@@ -122,6 +130,15 @@ class Kitchen:
         if type(task) not in self._configs:
             self._configs[type(task)] = digest_of(task.section_values())
         return self._configs[type(task)]
+
+    def _objects(self, task: RunTask) -> str:
+        """A digest over what required tasks may have pickled: a pickle holds names, not code."""
+        classes = {type(one) for one in upstream.all_of(task) if isinstance(one, RunTask)}
+        places = {place for cls in classes for place in self._code_of(cls).objects}
+        try:
+            return self._reader.digest_of(sorted(places))
+        except NoCode as why:
+            raise Unsettled(str(why)) from None
 
     def _identity(self, task: luigi.Task) -> str:
         """A digest over what can be asked of a task as an object."""

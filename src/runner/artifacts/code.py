@@ -8,6 +8,7 @@ can't be followed by name counts as its whole module, or as all modules.
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,7 @@ from typing import Any
 from blake3 import blake3
 
 from runner.artifacts.contents import key_of
+from runner.artifacts.resolve import WHOLE, Place
 from runner.artifacts.sources import Edited, Sources
 from runner.artifacts.walk import IMPORT, Walk
 
@@ -31,6 +33,7 @@ class Code:
         digest: over the pieces.
         classes: classes of other tasks and of luigi configs that it uses as objects.
         asks: attributes that it asks for by which it could reach more than it declares.
+        objects: places of classes and functions that it could write into a pickle.
         later: files of modules that were not imported yet, with size, times of change and inode.
     """
 
@@ -38,6 +41,7 @@ class Code:
     digest: str
     classes: tuple[type, ...] = ()
     asks: frozenset[str] = frozenset()
+    objects: tuple[Place, ...] = ()
     later: Mapping[Path, tuple[int, int, int, int]] = field(default_factory=dict)
 
     def as_read(self) -> bool:
@@ -86,27 +90,61 @@ class CodeReader:
         own = [c for c in cls.__mro__ if self._sources.is_users(c.__module__)]
         walk = Walk(self._sources, self._is_task, self._is_settings, own)
         walk.waiting += [(name, IMPORT, False) for name in self._loaded]
+        for one in (*own, *more):
+            if one in own or self._sources.is_users(one.__module__):
+                walk.waiting.append((*self._place(one), False))
+        self._follow(walk)
+        if not own:
+            raise NoCode("its code is in no file of the project")
+        pieces = walk.pieces
+        found = [self._sources.of(module) for module in walk.modules]
+        later = {s.path: s.key for s in found if s is not None and s.name not in sys.modules}
+        objects = tuple(sorted(walk.classes_made | set(filter(self._is_object, walk.handed_on))))
+        return Code(
+            pieces, _digest(pieces), tuple(walk.classes), frozenset(walk.asks), objects, later
+        )
+
+    def digest_of(self, places: Iterable[Place]) -> str:
+        """A digest over some classes and functions, and all that they name.
+
+        Raises:
+            NoCode: a module can't be read.
+        """
+        walk = Walk(self._sources, self._is_task, self._is_settings, ())
+        walk.waiting += [(*place, False) for place in places if place[1] != WHOLE]
+        self._follow(walk)
+        return _digest(walk.pieces)
+
+    def _is_object(self, place: Place) -> bool:
+        """Whether a function or a class, but no task, is at a place."""
+        source = self._sources.of(place[0])
+        value = getattr(sys.modules.get(place[0]), place[1], None)
+        bound = source.binds.get(place[1], ()) if source else ()
+        makes = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+        found = any(isinstance(node, makes) for statement in bound for node in ast.walk(statement))
+        return found and not self._is_task(value)
+
+    def _follow(self, walk: Walk) -> None:
         try:
-            for one in (*own, *more):
-                if one in own or self._sources.is_users(one.__module__):
-                    walk.waiting.append((*self._place(one), False))
             walk.follow()
         except Edited as edited:
             raise NoCode(f"{edited} was written after the run had begun") from None
         except (OSError, SyntaxError, ValueError, RecursionError) as error:
             # such as a literal of a thousand levels, which can't be written out
             raise NoCode(f"its code can't be read: {error}") from None
-        if not own:
-            raise NoCode("its code is in no file of the project")
-        pieces = walk.pieces
-        digest = blake3(json.dumps(pieces, ensure_ascii=True).encode()).hexdigest()
-        found = [self._sources.of(module) for module in walk.modules]
-        later = {s.path: s.key for s in found if s is not None and s.name not in sys.modules}
-        return Code(pieces, digest, tuple(walk.classes), frozenset(walk.asks), later)
 
-    def _place(self, cls: type) -> tuple[str, str]:
+    def _place(self, cls: type) -> Place:
         name = cls.__qualname__.partition(".")[0]
-        source = self._sources.of(cls.__module__)
+        try:
+            source = self._sources.of(cls.__module__)
+        except Edited as edited:
+            raise NoCode(f"{edited} was written after the run had begun") from None
+        except (OSError, SyntaxError, ValueError, RecursionError) as error:
+            raise NoCode(f"its code can't be read: {error}") from None
         if source is None or "<locals>" in cls.__qualname__ or name not in source.binds:
             raise NoCode(f"the source of {cls.__qualname__} is in no file of the project")
         return cls.__module__, name
+
+
+def _digest(pieces: Mapping[str, str]) -> str:
+    return blake3(json.dumps(pieces, ensure_ascii=True).encode()).hexdigest()

@@ -17,13 +17,13 @@ class Named:
     Attributes:
         chains: names with the attributes that are asked of them: ``("a", "b", "c")``.
         words: every name and every attribute.
-        attributes: attributes alone, those that `getattr` asks for too.
+        handed_on: chains that are named without being called.
         imports: import statements inside.
     """
 
     chains: frozenset[tuple[str, ...]]
     words: frozenset[str]
-    attributes: frozenset[str]
+    handed_on: frozenset[tuple[str, ...]]
     imports: tuple[Importing, ...]
 
 
@@ -31,6 +31,8 @@ class Named:
 def named_in(node: ast.AST) -> Named:
     """All that is named anywhere in a piece of code, in its quoted annotations too."""
     chains: set[tuple[str, ...]] = set()
+    handed_on: set[tuple[str, ...]] = set()
+    called: set[int] = set()
     attributes: set[str] = set()
     imports: list[Importing] = []
     waiting: list[ast.AST] = [node]
@@ -40,6 +42,8 @@ def named_in(node: ast.AST) -> Named:
             attributes.add(inner.attr)
         elif isinstance(inner, Importing):
             imports.append(inner)
+        elif isinstance(inner, ast.Call):
+            called.add(id(inner.func))
         attributes.update(_asked_by_string(inner))
         waiting.extend(_quoted(inner))
         chain = _chain(inner)
@@ -47,9 +51,11 @@ def named_in(node: ast.AST) -> Named:
             waiting.extend(ast.iter_child_nodes(inner))
         else:
             chains.add(chain)
+            if id(inner) not in called:
+                handed_on.add(chain)
             attributes.update(chain[1:])
     words = attributes | {chain[0] for chain in chains}
-    return Named(frozenset(chains), frozenset(words), frozenset(attributes), tuple(imports))
+    return Named(frozenset(chains), frozenset(words), frozenset(handed_on), tuple(imports))
 
 
 def _chain(node: ast.AST) -> tuple[str, ...] | None:

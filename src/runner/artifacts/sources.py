@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-from runner.artifacts.contents import Key, key_of
+from runner.artifacts.contents import Key, digest, key_of
 from runner.artifacts.statements import Importing, bound_by, executed, is_constant, only_binds
 
 _FOREIGN = ("site-packages", "dist-packages")
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 _OWN = str(Path(__file__).parents[1])
 _DYNAMIC_BUILTINS = frozenset({"eval", "exec", "__import__", "setattr", "delattr"})
+_CONSTRUCTORS = frozenset("__init__ __new__ __post_init__ model_post_init".split())
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Sources:
         named = [n for n in imports if isinstance(n, ast.ImportFrom)]
         stars = [absolute(n, package) for n in named if n.names[0].name == "*"]
         found = {name: tuple(statements) for name, statements in binds.items()}
-        local = functools.partial(self._is_local, found, package)
+        local = functools.partial(self._is_local, name, found, package)
         effects = tuple(s for s in body if not only_binds(s, local))
         return Source(name, package, path, found, effects, imports, tuple(stars), tree, key)
 
@@ -101,6 +102,18 @@ class Sources:
                     parts = (top, *path.relative_to(folder).with_suffix("").parts)
                     found.add(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
         return sorted(found)
+
+    def compiled(self, name: str) -> str | None:
+        """The digest of one of the user's modules that is no source file.
+
+        Raises:
+            OSError: it can't be read.
+        """
+        module, spec = sys.modules.get(name), self._spec(name)
+        origin = getattr(module, "__file__", None) or (spec.origin if spec else None)
+        if not isinstance(origin, str) or origin.endswith(".py") or not self.is_users(name):
+            return None
+        return digest(Path(origin)) if Path(origin).is_file() else None
 
     def _is_module(self, name: str) -> bool:
         return name in sys.modules or self._spec(name) is not None
@@ -126,15 +139,30 @@ class Sources:
         found = [origin, *folders] if spec is None or spec.has_location or folders else []
         return [Path(place) for place in found if isinstance(place, str)]
 
-    def _is_local(self, binds: Mapping[str, tuple[ast.stmt, ...]], package: str, name: str) -> bool:
+    def _is_local(
+        self, module: str, binds: Mapping[str, tuple[ast.stmt, ...]], package: str, name: str
+    ) -> bool:
         """Whether calling what has this name could run code of the user's."""
         bound = binds.get(name)
         if bound is None:
             return name in _DYNAMIC_BUILTINS or not hasattr(builtins, name)
+        if self._is_quiet(getattr(sys.modules.get(module), name, None)):
+            return False
         return not all(
             isinstance(statement, Importing) and not self._from_user(statement, package)
             for statement in bound
         )
+
+    def _is_quiet(self, value: object) -> bool:
+        """Whether a class can be called without running a function of the user's."""
+        if not isinstance(value, type) or self.is_users(type(value).__module__):
+            return False
+        own = [vars(cls) for cls in value.__mro__ if self.is_users(cls.__module__)]
+        made = [members[name] for members in own for name in _CONSTRUCTORS & members.keys()]
+        codes = [getattr(getattr(m, "__func__", m), "__code__", None) for m in made]
+        # that of a dataclass is made from a string, that of an enum stands in the library
+        files = [code.co_filename if code else "" for code in codes]
+        return all(file == "<string>" or (file and not _users(Path(file))) for file in files)
 
     def _from_user(self, node: Importing, package: str) -> bool:
         if isinstance(node, ast.Import):
@@ -172,6 +200,6 @@ def _spec(name: str) -> ModuleSpec | None:
 
 
 def _users(path: Path) -> bool:
-    text = str(path)
+    text = f"{path}/"
     foreign = any(part in path.parts for part in _FOREIGN)
     return not foreign and not text.startswith((_OWN + "/", *(f"{i}/" for i in _INSTALLED)))

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from runner.artifacts.names import named_in
+from runner.artifacts.names import Named, named_in
 from runner.artifacts.pieces import pieces_of, plain
-from runner.artifacts.sources import Source, Sources, absolute
+from runner.artifacts.resolve import WHOLE, Place, imported, imported_by, resolved
+from runner.artifacts.sources import Source, Sources
 from runner.artifacts.statements import Importing, bound_by
 
-WHOLE = "*"  # all that a module defines
 IMPORT = "<import>"  # what it does when it is imported
 
 #: Asked for by these, any module of the user's may be reached.
@@ -35,6 +35,8 @@ class Walk:
         classes: classes of other tasks and of luigi configs that are used as objects.
         asks: every name and attribute in code that may do anything.
         modules: those that were reached.
+        classes_made: places of classes that are no tasks.
+        handed_on: places of what is named without being called.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Walk:
         self.asks: set[str] = set()
 
         self.modules: dict[str, None] = {}
+        self.handed_on: set[Place] = set()
+        self.classes_made: set[Place] = set()
 
     @property
     def pieces(self) -> dict[str, str]:
@@ -75,6 +79,9 @@ class Walk:
             module, name, requiring = place
             source = self._sources.of(module)
             if source is None:
+                compiled = self._sources.compiled(module)
+                if compiled is not None:
+                    self._keep(f"{module} (compiled)", compiled)
                 continue
             self.modules[module] = None
             self._reach(module)
@@ -98,13 +105,8 @@ class Walk:
 
     def _imported(self, source: Source) -> None:
         """What importing a module does beside giving names a meaning."""
-        for node in source.imports:
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            else:
-                above = absolute(node, source.package)
-                names = [above, *(f"{above}.{alias.name}" for alias in node.names)]
-            self.waiting += [(n, IMPORT, False) for n in names if self._sources.is_users(n)]
+        names = imported_by(source, source.imports)
+        self.waiting += [(n, IMPORT, False) for n in names if self._sources.is_users(n)]
         for statement in source.effects:
             if isinstance(statement, ast.ClassDef) and self._is_task(
                 self._value(source, statement)
@@ -158,7 +160,8 @@ class Walk:
                 self.waiting.append((source.name, "__getattr__", requiring))
         for statement in source.binds.get(name, ()):
             if isinstance(statement, Importing):
-                self._lead(source, statement, (name,), requiring)
+                places = imported(self._sources, source, statement, (name,))
+                self.waiting += [(*place, requiring) for place in places]
                 continue
             for piece, text in pieces_of(source.name, name, statement):
                 self._keep(piece, text)
@@ -166,6 +169,8 @@ class Walk:
             if isinstance(statement, ast.ClassDef) and (value in self._own or self._is_task(value)):
                 self._names_of_task(source, statement)
             else:
+                if isinstance(statement, ast.ClassDef):
+                    self.classes_made.add((source.name, name))
                 self._names(source, statement, requiring=requiring)
 
     def _names_of_task(self, source: Source, cls: ast.ClassDef) -> None:
@@ -190,55 +195,24 @@ class Walk:
         if named.words & _ANYWHERE or ("sys", "modules") in {c[:2] for c in named.chains}:
             self.waiting += [(name, WHOLE, requiring) for name in self._sources.all()]
         if not requiring and not declaring:
-            self.asks |= named.attributes | named.words
-        local: dict[str, list[Importing]] = {}
+            self.asks |= named.words
+            bound = (s for chain in named.chains for s in source.binds.get(chain[0], ()))
+            used = [*named.imports, *(s for s in bound if isinstance(s, Importing))]
+            self.asks |= {name.partition(".")[0] for name in imported_by(source, used)}
+        for place, handed_on in self._leads(source, named):
+            self.waiting.append((*place, requiring))
+            if handed_on:
+                self.handed_on.add(place)
+
+    def _leads(self, source: Source, named: Named) -> Iterator[tuple[Place, bool]]:
+        """Places that are named, and whether what is there is handed on, not called."""
         for inner in named.imports:
-            for bound in bound_by(inner):
-                local.setdefault(bound, []).append(inner)
             if isinstance(inner, ast.ImportFrom) and inner.names[0].name != "*":
-                for alias in inner.names:
-                    self._lead(source, inner, (alias.asname or alias.name,), requiring)
+                for bound in bound_by(inner):
+                    yield from (
+                        (p, False) for p in imported(self._sources, source, inner, (bound,))
+                    )
         for chain in named.chains:
-            imports = local.get(chain[0], [])
-            bound_here = source.binds.get(chain[0], ())
-            imports = [*imports, *(s for s in bound_here if isinstance(s, Importing))]
-            if not imports or any(not isinstance(s, Importing) for s in bound_here):
-                self.waiting.append((source.name, chain[0], requiring))
-            for found in imports:
-                self._lead(source, found, chain, requiring)
-
-    def _lead(
-        self,
-        source: Source,
-        node: Importing,
-        chain: tuple[str, ...],
-        requiring: bool,
-    ) -> None:
-        """Follows an imported name, and what is asked of it, to where it is made."""
-        for alias in node.names:
-            bound = alias.asname or alias.name.partition(".")[0]
-            if bound != chain[0]:
-                continue
-            if isinstance(node, ast.Import):
-                start = alias.name if alias.asname else bound
-                self.waiting += [(*p, requiring) for p in self._inside(start, chain[1:])]
-                continue
-            above = absolute(node, source.package)
-            self.waiting += [
-                (*place, requiring) for place in self._inside(above, (alias.name, *chain[1:]))
-            ]
-
-    def _inside(self, module: str, rest: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        """Where ``module.a.b`` leads: a name and a module in a package may be called the same."""
-        while self._sources.is_users(module):
-            if not rest:
-                yield module, WHOLE
-                return
-            source = self._sources.of(module)
-            deeper = self._sources.is_module(f"{module}.{rest[0]}")
-            if source is not None and (rest[0] in source.binds or not deeper):
-                can_tell = rest[0] in source.binds or source.stars or "__getattr__" in source.binds
-                yield module, rest[0] if can_tell else WHOLE
-            if not deeper:
-                return
-            module, rest = f"{module}.{rest[0]}", rest[1:]
+            handed_on = chain in named.handed_on
+            places = resolved(self._sources, source, chain, named.imports)
+            yield from ((place, handed_on) for place in places)
