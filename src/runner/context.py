@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from runner.config import Config
 from runner.errors import RunnerError
@@ -60,6 +60,8 @@ class RunContext:
             named input: family -> task ids.
         places: task id -> placement. It grows while the run meets dynamic requirements.
         finished: ids of the tasks whose outputs this run has seen complete.
+        required: task id -> what its `requires()` returned, while a run is only planned; later it
+            may return something else.
     """
 
     config: Config
@@ -70,6 +72,7 @@ class RunContext:
     families: dict[str, list[str]] = field(default_factory=dict)
     places: dict[str, Placement] = field(default_factory=dict)
     finished: set[str] = field(default_factory=set)
+    required: dict[str, Any] = field(default_factory=dict)
 
 
 _current: ContextVar[RunContext] = ContextVar("runner_context")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
+from luigi.task import flatten
+from runner import context
 from runner.errors import GraphError, RunnerError
 
 _SHOWN = 20  # names of a circle that a message holds
@@ -76,7 +78,7 @@ class TaskGraph:
 
 def _dependencies(task: luigi.Task) -> list[luigi.Task]:
     try:
-        found = task.deps()
+        found = _asked(task)
     except RunnerError:
         raise
     except Exception as error:  # the user's own code
@@ -88,6 +90,16 @@ def _dependencies(task: luigi.Task) -> list[luigi.Task]:
             hint = f"write {upstream.__name__}() to make a task of it" if is_class else ""
             raise GraphError(f"{task}: requires() must return tasks, got {kind}", hint)
     return list(dict.fromkeys(found))
+
+
+def _asked(task: luigi.Task) -> list[luigi.Task]:
+    """What a task depends on, as luigi asks for it; what a plan asked for is remembered."""
+    run = context.current() if context.is_open() else None
+    plain = type(task).deps is luigi.Task.deps and type(task)._requires is luigi.Task._requires
+    if run is None or run.run_id or not plain:
+        return list(task.deps())
+    run.required[task.task_id] = task.requires()
+    return list(flatten(run.required[task.task_id]))
 
 
 def _one_class_a_name(classes: dict[str, type], task: luigi.Task) -> None:

@@ -7,6 +7,10 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 from runner import config as configs
 from runner import luigi_parser, project_code, signals, summary
@@ -72,7 +76,20 @@ def _plan(request: Request, settings: Settings) -> Plan:
         request.files, request.overrides, settings=settings, tasks=project.sections
     )
     luigi_parser.fill(config.sections)
-    return make_plan(config, project, request.force, verify=request.verify)
+    with _no_garbage():
+        return make_plan(config, project, request.force, verify=request.verify)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Thousands of tasks that all stay would be looked at by the collector again and again."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 def _planned(plan: Plan, status: RunStatus = "PLANNED") -> Report:

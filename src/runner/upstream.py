@@ -12,13 +12,15 @@ from luigi.task import flatten
 from runner.task import RunTask
 
 
-def by_name(task: luigi.Task) -> Iterator[tuple[str, luigi.Task]]:
+def by_name(task: RunTask) -> Iterator[tuple[str, luigi.Task]]:
     """The tasks whose outputs a task may read, in order, each with a name of its own.
 
     What has no outputs of its own stands for what it requires.
     """
     counts: dict[str, int] = {}
-    for given, required in _leaves("", task.requires()):
+    asked = task.run_context.required
+    structure = asked[task.task_id] if task.task_id in asked else task.requires()
+    for given, required in _leaves("", structure):
         for one in _through_groups(required):
             family = one.get_task_family()
             name = f"{given}: {family}" if given else family
