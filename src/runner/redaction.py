@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
 MASK = "***"
@@ -28,6 +30,19 @@ class Redactor:
 
     def clean(self, text: str) -> str:
         return self._found.sub(MASK, text) if self._found else text
+
+    def json(self, values: dict[str, Any]) -> str:
+        """Plain values as strict JSON, secrets masked in the strings."""
+        return json.dumps(self._strict(values), default=str, allow_nan=False)
+
+    def _strict(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {self.clean(str(key)): self._strict(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._strict(inner) for inner in value]
+        if isinstance(value, float) and not math.isfinite(value):  # strings, as in MLflow's JSON
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return self.clean(value) if isinstance(value, str) else value
 
 
 def _forms(secret: str) -> Iterator[str]:

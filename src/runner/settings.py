@@ -110,6 +110,11 @@ def load(start: Path | None = None, config: Path | None = None) -> Settings:
     )
 
 
+def started_with() -> dict[str, str]:
+    """The environment that the process was given: without what `load` put there from `.env`."""
+    return {name: value for name, value in os.environ.items() if _lent.get(name) != value}
+
+
 def _folder(start: Path | None) -> Path:
     try:
         return (start or Path.cwd()).resolve()

@@ -26,7 +26,7 @@ _USERS_FAULT = (ProjectCodeError, GraphError)
 class _Commands(click.Group):
     """Loads a command's module when it is asked for; without a command, `run` is meant."""
 
-    _names = ("run", "why", "ui")
+    _names = ("run", "why", "reproduce", "ui")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._names)

@@ -117,7 +117,7 @@ class Display:
             return
         if report.traceback:
             self._err.print(self._text(report.traceback.rstrip()), soft_wrap=True)
-        out = self._err if self._quiet else _stdout()
+        out = self._err if self._quiet else stdout()
         if not self._quiet:
             for note in report.notes:
                 out.print(self._text(f"note: {note}", "yellow"), soft_wrap=True)
@@ -168,7 +168,7 @@ def _table(tasks: Iterable[TaskReport], *, planned: bool) -> Table:
         seconds = "" if task.seconds is None else f"{task.seconds:.1f}"
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in task.metrics.items())
         state = Text.assemble(_styled(task.status), _plain(origin))
-        table.add_row(_plain(task.name), state, seconds, _size(task.size), _plain(metrics))
+        table.add_row(_plain(task.name), state, seconds, size_text(task.size), _plain(metrics))
     return table
 
 
@@ -199,7 +199,8 @@ def _closing(report: Report, resume: str) -> Iterable[tuple[str, str]]:
     yield f"  continue  {resume}", ""
 
 
-def _stdout() -> Console:
+def stdout() -> Console:
+    """A console for tables; wide enough for them where it is no terminal."""
     out = _Out(highlight=False)
     return out if out.is_terminal else _Out(highlight=False, width=max(_WIDE, out.width))
 
@@ -212,7 +213,8 @@ def _styled(status: str) -> Text:
     return Text(status, style=_STYLES[status])
 
 
-def _size(size: int | None) -> str:
+def size_text(size: int | None) -> str:
+    """Bytes for people; empty when not known."""
     if size is None:
         return ""
     if size < 1000:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runner.report import Report
 
-_COMMANDS = ("run", "ui")  # a task of such a name needs the command in front
+_COMMANDS = ("run", "why", "reproduce", "ui")  # a task of such a name needs the command in front
 
 
 def name() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -81,7 +80,7 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     level = "ERROR" if quiet else "INFO" if verbose else settings.log_level
     redactor = Redactor(settings.secrets)
     display = Display(quiet=quiet or as_json, redactor=redactor)
-    with _document(as_json, redactor) as write:
+    with document(as_json, redactor) as write:
         with display, console(display.log_line, level, redactor):
             from runner.pipeline import run
             from runner.request import Request
@@ -96,7 +95,7 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
 
 
 @contextlib.contextmanager
-def _document(asked: bool, redactor: Redactor) -> Iterator[Callable[[dict[str, Any]], None]]:
+def document(asked: bool, redactor: Redactor) -> Iterator[Callable[[dict[str, Any]], None]]:
     """With `--json`, the one document on stdout; an error before the run began is one too."""
     if not asked:
         yield lambda values: None
@@ -105,7 +104,7 @@ def _document(asked: bool, redactor: Redactor) -> Iterator[Callable[[dict[str, A
 
         def write(values: dict[str, Any]) -> None:
             with contextlib.suppress(BrokenPipeError):
-                stdout.write(as_json_text(values, redactor) + "\n")
+                stdout.write(redactor.json(values) + "\n")
                 stdout.flush()
 
         try:
@@ -113,21 +112,6 @@ def _document(asked: bool, redactor: Redactor) -> Iterator[Callable[[dict[str, A
         except RunnerError as error:
             write({"status": "ERROR", "exit_code": error.exit_code, "error": str(error)})
             raise
-
-
-def as_json_text(values: dict[str, Any], redactor: Redactor) -> str:
-    """Plain values as strict JSON, secrets masked in the strings."""
-    return json.dumps(_strict(values, redactor.clean), default=str, allow_nan=False)
-
-
-def _strict(value: Any, clean: Callable[[str], str]) -> Any:
-    if isinstance(value, dict):
-        return {clean(str(key)): _strict(inner, clean) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_strict(inner, clean) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):  # strings, as in MLflow's own JSON
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return clean(value) if isinstance(value, str) else value
 
 
 def _toml(text: str) -> str:

@@ -27,6 +27,8 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 LOG_NAME = "runner.log"
 SNAPSHOT_NAME = "luigi.toml"
+PATCH_NAME = "git.patch"
+PACKAGES_NAME = "pip-freeze.txt"
 
 _LONGEST_PARAM = 6000  # characters; these four are MLflow's limits
 _LONGEST_TAG = 8000
@@ -78,9 +80,9 @@ class Recorder:
                 text = "a secret stands in the config; say ${NAME}, or %s can't be run again"
                 _log.warning(text, folder / SNAPSHOT_NAME)
             self._write(folder / SNAPSHOT_NAME, snapshot.encode())
-            self._write(folder / "pip-freeze.txt", surroundings.packages().encode())
+            self._write(folder / PACKAGES_NAME, surroundings.packages().encode())
             if git and git.dirty:
-                self._write(folder / "git.patch", git.patch)
+                self._write(folder / PATCH_NAME, git.patch)
         except OSError as error:
             self.close(run.info.run_id, "FAILED", {"runner.error": str(error)})
             text = f"the run's artifact folder {folder} can't be written: {error.strerror}"

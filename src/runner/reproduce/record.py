@@ -1,0 +1,229 @@
+"""Reads back what a run recorded, so that it can be run again and compared."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.artifacts import manifest as manifests
+from runner.artifacts.manifest import ListedFile, Manifest
+from runner.errors import MissingInputError, RunnerError, UsageError
+from runner.tracking.lookup import FoundRun, RunLookup
+from runner.tracking.recording import PACKAGES_NAME, PATCH_NAME, SNAPSHOT_NAME
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+REPRODUCES_TAG = "reproduces"  # -> id of the run that a run computed again
+LATEST = "latest"
+
+_MACHINE = "system/"  # metrics that MLflow takes of the machine
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What a task wrote.
+
+    Attributes:
+        name: its directory's name.
+        files: every file by its path inside.
+        manifest: None where only what reads it recorded its files.
+    """
+
+    name: str
+    files: dict[str, ListedFile]
+    manifest: Manifest | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The same for the same task of another run."""
+        if self.manifest is None:
+            return (self.name,)
+        params = sorted(self.manifest.params.items())
+        return (self.manifest.task, *(text for pair in params for text in pair))
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run, read back.
+
+    Attributes:
+        run: where it is.
+        tags: its MLflow tags.
+        experiment: the name of its experiment.
+        tasks: what it computed or took from others, and what that was computed from.
+        lost: names of tasks of which nothing is left.
+        metrics: of the whole run, last values.
+    """
+
+    run: FoundRun
+    tags: dict[str, str]
+    experiment: str
+    tasks: tuple[TaskResult, ...]
+    lost: tuple[str, ...]
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """The run as messages name it."""
+        return f"{self.run.run_name} ({self.run.run_id[:8]})"
+
+    @property
+    def finished(self) -> bool:
+        return self.run.status == "FINISHED"
+
+    @property
+    def root(self) -> str:
+        """The name of the task that was asked for."""
+        return self.tags.get("runner.task", "").rpartition(".")[2]
+
+    @property
+    def snapshot(self) -> Path:
+        """Its config.
+
+        Raises:
+            MissingInputError: it is gone.
+        """
+        return self._artifact(SNAPSHOT_NAME)
+
+    @property
+    def packages(self) -> list[str] | None:
+        """What was installed, a line a package; None when that was not recorded."""
+        path = self.run.artifact_dir / PACKAGES_NAME
+        return path.read_text(encoding="utf-8").splitlines() if path.is_file() else None
+
+    @property
+    def commit(self) -> str:
+        """Raises MissingInputError when none was recorded."""
+        commit = self.tags.get("runner.git.commit", "")
+        if not commit:
+            text = f"the run {self.shown} recorded no git commit, so its code can't be had again"
+            raise MissingInputError(text, "commit the project; later runs can be reproduced")
+        return commit
+
+    @property
+    def patch(self) -> bytes:
+        """What differed from the commit.
+
+        Raises:
+            MissingInputError: something did, and is not there any more.
+        """
+        dirty = self.tags.get("runner.git.dirty") == "true"
+        return self._artifact(PATCH_NAME).read_bytes() if dirty else b""
+
+    def _artifact(self, name: str) -> Path:
+        path = self.run.artifact_dir / name
+        if not path.is_file():
+            text = f"the run {self.shown} has no {name} any more: {path}"
+            raise MissingInputError(text, "it can't be reproduced without")
+        return path
+
+
+def find(asked: str, experiment: str, client: MlflowClient, lookup: RunLookup) -> FoundRun:
+    """The run that is asked for: by id, name, the beginning of either, or `latest`.
+
+    Raises:
+        MissingInputError: there is none, or there are several.
+        UsageError: it is still running.
+    """
+    found = _latest(experiment, client, lookup) if asked == LATEST else lookup.by_prefix(asked)
+    if found.status in ("RUNNING", "SCHEDULED"):
+        text = f"the run {found.run_name} ({found.run_id}) is {found.status}"
+        raise UsageError(text, "wait for its end")
+    return found
+
+
+def read(run: FoundRun, client: MlflowClient, lookup: RunLookup) -> Record:
+    """All that a run recorded."""
+    stored = client.get_run(run.run_id)
+    tasks, lost = _tasks(run, lookup)
+    return Record(
+        run=run,
+        tags=dict(stored.data.tags),
+        experiment=client.get_experiment(stored.info.experiment_id).name,
+        tasks=tasks,
+        lost=lost,
+        metrics={k: v for k, v in stored.data.metrics.items() if not k.startswith(_MACHINE)},
+    )
+
+
+def made_by(asked: str, pid: int, client: MlflowClient, lookup: RunLookup) -> FoundRun | None:
+    """The newest run that a process opened to reproduce another one."""
+    condition = f"tags.{REPRODUCES_TAG} = '{asked}'"
+    for run in _newest_first(client, [e.experiment_id for e in _experiments(client)], condition):
+        if run.data.tags.get("runner.process", "").split("/")[1:2] == [str(pid)]:
+            return lookup.by_id(run.info.run_id)
+    return None
+
+
+def _latest(experiment: str, client: MlflowClient, lookup: RunLookup) -> FoundRun:
+    found = client.get_experiment_by_name(experiment)
+    ids = [found.experiment_id] if found is not None else []
+    for run in _newest_first(client, ids, "attributes.status = 'FINISHED'"):
+        if REPRODUCES_TAG not in run.data.tags:
+            return lookup.by_id(run.info.run_id)
+    raise MissingInputError(f"the experiment {experiment!r} has no finished run", "start one first")
+
+
+def _newest_first(client: MlflowClient, experiments: list[str], condition: str) -> Any:
+    token = None
+    while experiments:
+        order = ["attributes.start_time DESC"]
+        page = client.search_runs(experiments, condition, order_by=order, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _experiments(client: MlflowClient) -> list[Any]:
+    return list(client.search_experiments())
+
+
+def _tasks(run: FoundRun, lookup: RunLookup) -> tuple[tuple[TaskResult, ...], tuple[str, ...]]:
+    """What a run shows as its result, followed to where that was computed, from end to start."""
+    own = (path.parent.name for path in run.artifact_dir.glob(f"*/{manifests.NAME}"))
+    waiting = deque((run, name) for name in sorted({*own, *run.reused}))
+    seen = {name for _, name in waiting}
+    found: dict[str, TaskResult] = {}
+    listed: dict[str, TaskResult] = {}
+    lost: list[str] = []
+    while waiting:
+        owner, name = waiting.popleft()
+        manifest = _manifest(owner, name, lookup)
+        if manifest is None:
+            lost.append(name)
+            continue
+        files = {file.path: file for file in manifest.files}
+        found[name] = TaskResult(name, files, manifest)
+        for record in manifest.inputs.values():
+            if record.kind == "task":
+                listed.setdefault(record.path, TaskResult(record.path, _by_path(record.files)))
+                if record.path not in seen:
+                    seen.add(record.path)
+                    waiting.append((_maker(record.run_id, run, lookup), record.path))
+    for name in [name for name in lost if name in listed and listed[name].files]:
+        found[name] = listed[name]
+        lost.remove(name)
+    return tuple(found[name] for name in sorted(found)), tuple(lost)
+
+
+def _by_path(files: tuple[ListedFile, ...]) -> dict[str, ListedFile]:
+    return {file.path: file for file in files if file.path != manifests.NAME}
+
+
+def _maker(run_id: str, run: FoundRun, lookup: RunLookup) -> FoundRun:
+    """The run that computed something; the one that it is a part of when that is gone."""
+    try:
+        return lookup.by_id(run_id) if run_id and run_id != run.run_id else run
+    except RunnerError:  # deleted; but the files that were read are listed
+        return run
+
+
+def _manifest(run: FoundRun, name: str, lookup: RunLookup) -> Manifest | None:
+    try:
+        return manifests.read(lookup.output_folder(run, name))
+    except RunnerError:  # the run that it was taken from was deleted
+        return None
