@@ -60,6 +60,29 @@ def test_the_patch_brings_everything_back(checkout: Path, tmp_path: Path) -> Non
     assert (clone / "src" / "new file ü.py").read_text() == "new = True\n"
 
 
+def test_the_patch_can_be_applied_whatever_the_user_tells_git(
+    checkout: Path, tmp_path: Path
+) -> None:
+    settings = {
+        "diff.noprefix": "true",
+        "diff.context": "0",
+        "color.ui": "always",
+        "diff.external": "/bin/false",
+        "diff.shout.textconv": "tr a-z A-Z <",
+    }
+    (checkout / ".gitattributes").write_text("*.py diff=shout\n")
+    for name, value in settings.items():
+        git(checkout, "config", name, value)
+    (checkout / "old.py").write_text("one = 2\n")
+    state = surroundings.git_state(checkout)
+    assert state is not None
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(checkout), str(clone))
+    (tmp_path / "patch").write_bytes(state.patch)
+    git(clone, "apply", str(tmp_path / "patch"))
+    assert (clone / "old.py").read_text() == "one = 2\n"
+
+
 def test_a_repository_without_a_commit(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "-b", "trunk")
     (tmp_path / "a.py").write_text("a = 1\n")

@@ -207,7 +207,12 @@ def _tasks(run: FoundRun, lookup: RunLookup) -> tuple[tuple[TaskResult, ...], tu
     for name in [name for name in lost if name in listed and listed[name].files]:
         found[name] = listed[name]
         lost.remove(name)
-    return tuple(found[name] for name in sorted(found)), tuple(lost)
+    return tuple(sorted(found.values(), key=_age)), tuple(lost)
+
+
+def _age(task: TaskResult) -> tuple[str, str]:
+    """Sorts tasks by when they were computed."""
+    return (task.manifest.created.isoformat() if task.manifest else "", task.name)
 
 
 def _by_path(files: tuple[ListedFile, ...]) -> dict[str, ListedFile]:

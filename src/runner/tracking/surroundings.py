@@ -24,6 +24,11 @@ _log = logging.getLogger(__name__)
 _TIMEOUT = 30.0  # seconds for one git command
 _LARGEST_SOURCE = 2**20  # bytes; an untracked file above that is data, whatever its name says
 _LARGEST_PATCH = 100 * 2**20  # bytes
+# What a user's own config of git may change about a diff, so that it can't be applied any more.
+_PLAIN = (
+    *("--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short", "--no-relative"),
+    *("--src-prefix=a/", "--dst-prefix=b/", "--unified=3"),
+)
 _MODULES = {  # packages whose module has another name
     "scikit-learn": "sklearn",
     "pillow": "PIL",
@@ -153,7 +158,7 @@ def _patch(root: Path, commit: str, untracked: Iterable[str]) -> bytes:
             names = b"\0".join(os.fsencode(name) for name in sources)
             add = ("add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul")
             _git(checkout, *add, env=env, given=names)
-        diff = (base, "--", ".", ":(exclude)*.env")
+        diff = (*_PLAIN, base, "--", ".", ":(exclude)*.env")
         patch = _git(checkout, "diff", "--binary", *diff, env=env) or b""
         if len(patch) > _LARGEST_PATCH:
             _log.warning("git.patch: changed binary files are left out, they are too large")
