@@ -14,6 +14,7 @@ import click
 import pytest
 
 from runner import errors
+from runner.cli import reproduce as reproduce_command
 from runner.cli import run as run_command
 from runner.cli import ui as ui_command
 from runner.cli.app import group
@@ -23,7 +24,7 @@ from tests.conftest import Project
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-OWN_PAGES = [p for p in PAGES if p.name in ("README.md", "config.md", "tasks.md", "commands.md")]
+OWN_PAGES = [p for p in PAGES if p.name in ("README.md", "config.md", "tasks.md", "commands.md", "reproduce.md")]
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[[^]\n]+\]\(([^)\s]+)\)")
@@ -113,15 +114,17 @@ def documented(title: str) -> set[str]:
 
 def test_every_option_is_in_the_reference() -> None:
     assert documented("run") == options(run_command.command)
+    assert documented("reproduce") == options(reproduce_command.command)
     assert documented("ui") == options(ui_command.command)
 
 
 @pytest.mark.parametrize("page", OWN_PAGES, ids=lambda page: page.name)
 def test_every_option_named_exists(page: Path) -> None:
-    known = options(run_command.command) | options(ui_command.command) | {"--version", "-m"}
-    commands = re.findall(r"^(?:    |\$ )(?:python -m )?runner (.*)$", page.read_text(), re.M)
+    commands = (run_command, reproduce_command, ui_command)
+    known = {o for c in commands for o in options(c.command)} | {"--version", "-m"}
+    typed = re.findall(r"^(?:    |\$ )(?:python -m )?runner (.*)$", page.read_text(), re.M)
     named = {o for span in _SPANS.findall(prose(page)) for o in _OPTION.findall(span)}
-    named |= {option for line in commands for option in _OPTION.findall(line)}
+    named |= {option for line in typed for option in _OPTION.findall(line)}
     assert named <= known
 
 

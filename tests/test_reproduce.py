@@ -7,12 +7,19 @@ import os
 import signal
 import subprocess
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Done, Project
+from runner import settings
+from runner.artifacts.manifest import InputRecord, ListedFile, Maker, Manifest
+from runner.errors import ConfigError, MissingInputError, UsageError
+from runner.reproduce import Asked, Verdict, reproduce
+from runner.reproduce.rerun import NotStarted
+from runner.reproduce.sources import other_inputs
+from tests.conftest import Project
 from tests.test_signals import wait_for
 
 TASKS = """
@@ -83,7 +90,9 @@ def tracked(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     project.write("src/tasks/words.py", WORDS)
     project.write("luigi.toml", CONFIG)
     project.write("data/raw.txt", "one\ntwo\nthree\n")
-    project.write(".gitignore", "mlflow.db*\nmlruns/\n__pycache__/\n.runner/\n.env\n*.big\n.*.lock\n")
+    project.write(
+        ".gitignore", "mlflow.db*\nmlruns/\n__pycache__/\n.runner/\n.env\n*.big\n.*.lock\n"
+    )
     git(project.root, "init", "-q")
     commit(project.root)
     return project
@@ -96,16 +105,18 @@ def edit(project: Project, name: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def verdict(project: Project, *args: str, code: int = 0, run: str = "latest") -> dict[str, Any]:
-    """The verdict as a document, with the exit code that it must have."""
-    done = project.run("reproduce", run, "--json", *args, code=code)
-    found: dict[str, Any] = json.loads(done.out)
-    assert found["reproduced"] == (code == 0)
-    return found
+def verdict(project: Project, run: str = "latest", **asked: Any) -> Verdict:
+    """What `runner reproduce` comes to, in this process."""
+    found = settings.load(project.root)
+    return reproduce(Asked(run, [project.root / "luigi.toml"], quiet=True, **asked), found)
 
 
-def statuses(found: dict[str, Any]) -> dict[str, str]:
-    return {f"{row['task']}/{row['output']}": row["status"] for row in found["outputs"]}
+def statuses(found: Verdict) -> dict[str, str]:
+    return {f"{row.task}/{row.output}": row.status for row in found.outputs}
+
+
+def artifact(run: Any, name: str) -> Path:
+    return Path(run.info.artifact_uri) / name
 
 
 ALL_SAME = {"Clean/clean.txt": "same", "Fit/model.txt": "same", "Fit/plots": "same"}
@@ -129,8 +140,8 @@ def test_a_clean_commit(tracked: Project) -> None:
     assert tags["runner.git.commit"] == old.data.tags["runner.git.commit"]
     assert tags["runner.git.dirty"] == "false"
     assert new.info.experiment_id == old.info.experiment_id
-    kept = json.loads((Path(new.info.artifact_uri) / "verdict.json").read_text())
-    assert kept["reproduced"] is True and statuses(kept) == ALL_SAME
+    kept = json.loads(artifact(new, "verdict.json").read_text())
+    assert kept["reproduced"] is True and len(kept["outputs"]) == 3
     assert (kept["run_id"], kept["new_run_id"]) == (first.run_id, new.info.run_id)
     assert no_worktree(tracked)
     assert git(tracked.root, "status", "--porcelain") == ""
@@ -138,9 +149,11 @@ def test_a_clean_commit(tracked: Project) -> None:
 
 def test_latest_is_no_reproduction_and_no_failure(tracked: Project) -> None:
     first = tracked.run_here()
-    tracked.run_here("Clean.rows=true", files=("luigi.toml",)) if False else None
-    assert verdict(tracked)["run_id"] == first.run_id
-    assert verdict(tracked)["run_id"] == first.run_id
+    with_failure = tracked.run_here("RunConfig.task=Fit", "Clean.rows=1", force=["Fit"])
+    tracked.client.set_terminated(with_failure.run_id, status="FAILED")
+    for _ in range(2):
+        done = tracked.run("reproduce", "latest", "--json")
+        assert json.loads(done.out)["run_id"] == first.run_id
 
 
 def test_uncommitted_edits_and_an_untracked_module(tracked: Project) -> None:
@@ -152,17 +165,16 @@ def test_uncommitted_edits_and_an_untracked_module(tracked: Project) -> None:
     (tracked.root / "src/tasks/new.py").unlink()
     found = verdict(tracked)
     assert statuses(found) == ALL_SAME
-    model = Path(tracked.runs()[0].info.artifact_uri) / "Fit" / "model.txt"
-    assert model.read_text() == "ONE\nTWO!!"
+    assert artifact(tracked.runs()[0], "Fit/model.txt").read_text() == "ONE\nTWO!!"
+    assert tracked.runs()[0].data.tags["runner.git.dirty"] == "true"
 
 
-@pytest.mark.parametrize("committed", [True, False])
-def test_code_and_config_that_were_edited_since(tracked: Project, committed: bool) -> None:
+def test_code_and_config_that_were_edited_since(tracked: Project) -> None:
     tracked.run_here("Clean.rows=3")
     edit(tracked, "src/tasks/words.py", "upper", "lower")
+    commit(tracked.root)
+    edit(tracked, "src/tasks/words.py", "lower", "title")
     tracked.write("luigi.toml", CONFIG + "[Clean]\nrows = 1\n")
-    if committed:
-        commit(tracked.root)
     assert statuses(verdict(tracked)) == ALL_SAME
 
 
@@ -172,8 +184,8 @@ def test_an_untracked_input_is_read_where_it_lies(tracked: Project) -> None:
     commit(tracked.root)
     tracked.run_here("PathConfig.input=elsewhere")
     assert statuses(verdict(tracked)) == ALL_SAME
-    config = Path(tracked.runs()[0].info.artifact_uri) / "luigi.toml"
-    entry = tomllib.loads(config.read_text())["PathConfig"]["input"]
+    config = artifact(tracked.runs()[0], "luigi.toml").read_text()
+    entry = tomllib.loads(config)["PathConfig"]["input"]
     assert entry == str(tracked.root / "elsewhere")
 
 
@@ -184,8 +196,8 @@ def test_an_untracked_input_beside_tracked_ones(tracked: Project) -> None:
     tracked.run_here()
     assert statuses(verdict(tracked)) == ALL_SAME
     tracked.write("data/a b.big", "less")
-    found = verdict(tracked, code=1)
-    assert found["verdict"] == "not reproduced: the input data/a b.big of Clean has changed"
+    found = verdict(tracked)
+    assert found.sentence == "not reproduced: the input data/a b.big of Clean has changed"
 
 
 def test_inputs_outside_of_the_project(tracked: Project, tmp_path: Path) -> None:
@@ -218,7 +230,12 @@ def test_a_tracked_input_that_was_edited_since_is_taken_from_the_commit(tracked:
 
 
 def test_what_depends_on_chance_is_named(tracked: Project) -> None:
-    edit(tracked, "src/tasks/__init__.py", '/ "two.txt").write_text(text)', '/ "two.txt").write_text(str(random.random()))')
+    edit(
+        tracked,
+        "src/tasks/__init__.py",
+        '/ "two.txt").write_text(text)',
+        '/ "two.txt").write_text(str(random.random()))',
+    )
     edit(tracked, "src/tasks/__init__.py", '"letters", len(text)', '"letters", random.random()')
     commit(tracked.root)
     tracked.run_here()
@@ -236,8 +253,8 @@ def test_metrics_within_a_tolerance(tracked: Project) -> None:
     edit(tracked, "src/tasks/__init__.py", '"letters", len(text)', near)
     commit(tracked.root)
     tracked.run_here()
-    assert "letters" in verdict(tracked, code=1)["verdict"]
-    found = verdict(tracked, "--tolerance", "0.01")
+    assert verdict(tracked).sentence.endswith("1 of 2 metrics differs: letters")
+    found = json.loads(tracked.run("reproduce", "latest", "--json", "--tolerance", "0.01").out)
     assert found["verdict"].endswith("2 metrics are the same, 1 of them within 0.01")
     assert {row["name"]: row["status"] for row in found["metrics"]} == {
         "rows": "same",
@@ -255,10 +272,10 @@ def test_another_environment_is_listed(tracked: Project) -> None:
     freeze.write_text("\n".join([*lines, "gone==1.0"]))
     tracked.client.set_tag(first.run_id, "runner.python", "2.7.18")
     found = verdict(tracked)
-    changes = {change["name"]: change for change in found["environment"]}
-    assert set(changes) == {"Python", "click", "gone", "luigi"}
-    assert (changes["Python"]["then"], changes["luigi"]["then"]) == ("2.7.18", "0.1")
-    assert (changes["click"]["then"], changes["gone"]["now"]) == ("", "")
+    changes = {change.name: change for change in found.environment}
+    assert found.reproduced and set(changes) == {"Python", "click", "gone", "luigi"}
+    assert (changes["Python"].then, changes["luigi"].then) == ("2.7.18", "0.1")
+    assert (changes["click"].then, changes["gone"].now) == ("", "")
 
 
 def test_a_run_that_took_everything_from_earlier_ones(tracked: Project) -> None:
@@ -266,8 +283,8 @@ def test_a_run_that_took_everything_from_earlier_ones(tracked: Project) -> None:
     tracked.run_here()
     third = tracked.run_here(record=True)
     assert {task.status for task in third.tasks} == {"reused"}
-    found = verdict(tracked, run=third.run_id)
-    assert statuses(found) == ALL_SAME and len(found["metrics"]) == 2
+    found = verdict(tracked, third.run_id)
+    assert statuses(found) == ALL_SAME and len(found.metrics) == 2
     new = tracked.runs()[0]
     assert not [tag for tag in new.data.tags if tag.startswith("reused.")]
 
@@ -278,14 +295,257 @@ def test_a_run_with_pins_is_computed_from_the_start(tracked: Project) -> None:
         f"PathConfig.Clean=run:{first.run_id}", "RunConfig.run_name=with pins", force=["Fit"]
     )
     assert [task.status for task in pinned.tasks] == ["reused", "ran"]
-    assert statuses(verdict(tracked, run="with pins")) == ALL_SAME
+    assert statuses(verdict(tracked, "with pins")) == ALL_SAME
     new = tracked.runs()[0]
     assert new.info.run_name == "reproduce-with pins"
-    assert (Path(new.info.artifact_uri) / "Clean" / "manifest.json").exists()
+    assert artifact(new, "Clean/manifest.json").exists()
 
 
 def test_a_pin_above_which_nothing_was_needed(tracked: Project) -> None:
     first = tracked.run_here()
     folder = first.artifact_dir / "Fit"
-    tracked.run_here(f"PathConfig.Fit={folder}", f"PathConfig.Clean={first.artifact_dir}/Clean", record=True)
+    tracked.run_here(
+        f"PathConfig.Fit={folder}", f"PathConfig.Clean={first.artifact_dir}/Clean", record=True
+    )
     assert statuses(verdict(tracked)) == ALL_SAME
+
+
+def test_a_run_that_failed_is_compared_as_far_as_it_came(tracked: Project) -> None:
+    edit(tracked, "src/tasks/__init__.py", "shout(text)", "missing(text)")
+    commit(tracked.root)
+    assert tracked.run_here().status == "FAILED"
+    (run,) = tracked.runs()
+    found = verdict(tracked, run.info.run_id[:8])
+    assert found.reproduced and statuses(found) == {"Clean/clean.txt": "same"}
+    assert any("FAILED" in note for note in found.notes)
+
+
+def test_a_run_that_fails_this_time_is_not_reproduced(tracked: Project) -> None:
+    edit(
+        tracked, "src/tasks/__init__.py", "import os", "import os\nLIMIT = int(os.environ['LIMIT'])"
+    )
+    edit(tracked, "src/tasks/__init__.py", "shout(text)", "shout(text)[LIMIT:][LIMIT]")
+    commit(tracked.root)
+    tracked.write(".env", "LIMIT=0\n")
+    tracked.run()
+    tracked.write(".env", "LIMIT=99\n")
+    found = verdict(tracked)
+    assert not found.reproduced and "IndexError" in found.sentence
+    assert statuses(found) == {**ALL_SAME, "Fit/model.txt": "missing", "Fit/plots": "missing"}
+
+
+def test_variables_and_secrets_of_the_projects_own_env_file_hold(tracked: Project) -> None:
+    tracked.write(".env", "FOLDER=data\nWORD=xyzzy-1234-canary\nPROJECT_ROOT=.\n")
+    code = 'shout(text) + str(len(os.environ["WORD"]))'
+    edit(tracked, "src/tasks/__init__.py", "shout(text)", code)
+    edit(tracked, "luigi.toml", '"data"', '"${FOLDER}"')
+    edit(
+        tracked, "luigi.toml", "[PathConfig]", 'tags = { word = "xyzzy-1234-canary" }\n[PathConfig]'
+    )
+    commit(tracked.root)
+    tracked.run()
+    found = verdict(tracked)
+    assert statuses(found) == ALL_SAME
+    assert "RunConfig.tags.word" in " ".join(found.notes)
+    folder = artifact(tracked.runs()[0], "")
+    text = "".join(path.read_text() for path in folder.glob("*.*") if path.is_file())
+    assert "canary" not in text and "${FOLDER}" not in text
+    (tracked.root / ".env").unlink()
+    with pytest.raises(ConfigError, match="no variable FOLDER"):
+        verdict(tracked)
+
+
+def test_a_project_in_a_folder_of_its_repository(tracked: Project, tmp_path: Path) -> None:
+    top = tmp_path / "a repository"
+    (top / "ours").mkdir(parents=True)
+    inner = Project(top / "ours" / "project")
+    tracked.root.rename(inner.root)
+    (inner.root / ".git").rename(top / ".git")
+    (inner.root / "data").rename(top / "data")
+    edit(inner, "luigi.toml", '"data"', '"../../data"')
+    inner.write("src/tasks/words.py", "from lib import shout\n")
+    Project(top).write("libs/lib.py", WORDS)
+    commit(top)
+    outside = {"PYTHONPATH": str(top / "libs"), "TMPDIR": str(tmp_path / "temp")}
+    inner.run(env=outside)
+    edit(Project(top), "libs/lib.py", "upper", "lower")
+    edit(Project(top), "data/raw.txt", "one", "uno")
+    done = inner.run("reproduce", "latest", env=outside)
+    assert done.out.splitlines()[-1] == "reproduced: 3 outputs and 2 metrics are the same"
+    assert not list((tmp_path / "temp").glob("runner-reproduce-*"))
+
+
+def test_code_of_packages_installed_as_editable_is_that_of_the_commit(
+    tracked: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracked.write("src/tasks/words.py", "from lib import shout\n")
+    tracked.write("libs/src/lib.py", WORDS)
+    commit(tracked.root)
+    tracked.run(env={"PYTHONPATH": str(tracked.root / "libs/src")})
+    edit(tracked, "libs/src/lib.py", "upper", "lower")
+    info = Project(tmp_path / "site").write(
+        "lib-1.0.dist-info/METADATA", "Name: lib\nVersion: 1.0\n"
+    )
+    url = (tracked.root / "libs").as_uri()
+    direct = {"url": url, "dir_info": {"editable": True}}
+    info.with_name("direct_url.json").write_text(json.dumps(direct))
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert statuses(verdict(tracked)) == ALL_SAME
+
+
+def test_the_runner_stays_the_one_that_is_installed(tracked: Project) -> None:
+    tracked.write("src/runner/__init__.py", "raise SystemExit('this is another runner')\n")
+    commit(tracked.root)
+    tracked.run()
+    edit(tracked, "src/tasks/words.py", "upper", "lower")
+    assert statuses(verdict(tracked)) == ALL_SAME
+
+
+def test_a_run_without_recorded_inputs_says_so(tracked: Project) -> None:
+    first = tracked.run_here()
+    for name in ("Clean", "Fit"):
+        path = first.artifact_dir / name / "manifest.json"
+        old = {k: v for k, v in json.loads(path.read_text()).items() if k not in ("inputs", "code")}
+        path.write_text(json.dumps(old))
+    found = verdict(tracked)
+    assert statuses(found) == ALL_SAME
+    text = "what Clean, Fit read was not recorded, so its inputs can't be checked"
+    assert text in found.notes
+
+
+def test_what_is_left_of_a_deleted_output_is_its_digest(tracked: Project) -> None:
+    first = tracked.run_here()
+    for name in ("Clean", "Fit"):
+        for path in (first.artifact_dir / name).rglob("*.txt"):
+            path.unlink()
+    assert statuses(verdict(tracked)) == ALL_SAME
+    (first.artifact_dir / "Clean" / "manifest.json").unlink()
+    assert statuses(verdict(tracked)) == ALL_SAME
+    (first.artifact_dir / "Fit" / "manifest.json").unlink()
+    with pytest.raises(MissingInputError, match="nothing that the run"):
+        verdict(tracked)
+
+
+def test_a_root_of_which_nothing_is_left_is_not_reproduced(tracked: Project) -> None:
+    first = tracked.run_here()
+    (first.artifact_dir / "Fit" / "manifest.json").unlink()
+    found = verdict(tracked)
+    assert found.sentence == "not reproduced: what Fit wrote then is gone"
+    assert found.uncompared == ("Fit",)
+
+
+def test_the_worktree_is_kept_when_that_is_asked_for(tracked: Project, tmp_path: Path) -> None:
+    tracked.run_here()
+    found = verdict(tracked, keep=True)
+    (folder,) = (tmp_path / "temp").glob("runner-reproduce-*")
+    assert str(folder / "project") in found.notes[-1]
+    assert (folder / "project/src/tasks/words.py").exists()
+
+
+def test_what_stands_in_the_way_is_said_before_anything_runs(tracked: Project) -> None:
+    first = tracked.run_here()
+    (first.artifact_dir / "git.patch").write_text("no patch\n")
+    problems = {
+        "runner.git.dirty": ("true", "git.patch does not apply"),
+        "runner.git.commit": ("0" * 40, "is not in"),
+    }
+    for tag, (value, said) in problems.items():
+        tracked.client.set_tag(first.run_id, tag, value)
+        with pytest.raises(MissingInputError, match=said):
+            verdict(tracked)
+        assert no_worktree(tracked)
+    (first.artifact_dir / "git.patch").unlink()
+    with pytest.raises(MissingInputError, match=r"no git\.patch any more"):
+        verdict(tracked)
+    tracked.client.delete_tag(first.run_id, "runner.git.commit")
+    with pytest.raises(MissingInputError, match="no git commit"):
+        verdict(tracked)
+    (first.artifact_dir / "luigi.toml").unlink()
+    with pytest.raises(MissingInputError, match=r"no luigi\.toml any more"):
+        verdict(tracked)
+    assert len(tracked.runs()) == 1
+
+
+def test_runs_that_there_are_not(project: Project) -> None:
+    project.pipeline()
+    with pytest.raises(MissingInputError, match="no finished run"):
+        verdict(project)
+    done = project.run("reproduce", "nosuch", code=3)
+    assert done.err.startswith("runner: no run in") and "Traceback" not in done.err
+    first = project.run_here()
+    with pytest.raises(MissingInputError, match="recorded no git commit"):
+        verdict(project)
+    project.client.update_run(first.run_id, status="RUNNING")
+    with pytest.raises(UsageError, match="is RUNNING"):
+        verdict(project, first.run_id)
+
+
+def test_code_that_can_not_be_imported_any_more(tracked: Project) -> None:
+    edit(tracked, "src/tasks/words.py", "def", "import os\nos.environ['NEEDED']\n\ndef")
+    commit(tracked.root)
+    tracked.run(env={"NEEDED": "yes"})
+    with pytest.raises(NotStarted, match="KeyError") as caught:
+        verdict(tracked)
+    assert caught.value.exit_code == 2 and no_worktree(tracked)
+
+
+def test_an_undeclared_input_that_is_gone(tracked: Project) -> None:
+    edit(tracked, "src/tasks/__init__.py", '"raw": "raw.txt"', '"raw": "raw.txt", "big": "a.big"')
+    commit(tracked.root)
+    tracked.write("data/a.big", "big")
+    first = tracked.run_here()
+    (tracked.root / "data/a.big").unlink()
+    path = first.artifact_dir / "Clean" / "manifest.json"
+    old = json.loads(path.read_text())
+    del old["inputs"]["big"]
+    path.write_text(json.dumps(old))
+    found = verdict(tracked)
+    assert not found.reproduced and "its input 'big' is not there" in found.sentence
+    assert len(tracked.runs()) == 1
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_no_worktree(tracked: Project, signum: int, code: int) -> None:
+    started = tracked.root.parent / "started"
+    waits = f"""
+        if "WAIT" in os.environ:
+            Path({str(started)!r}).touch()
+            time.sleep(250)
+"""
+    edit(
+        tracked,
+        "src/tasks/__init__.py",
+        "        text = self.inputs",
+        waits + "        text = self.inputs",
+    )
+    commit(tracked.root)
+    tracked.run_here()
+    temp = {"TMPDIR": os.environ["TMPDIR"]}
+    process = tracked.start("reproduce", "latest", env={"WAIT": "1", **temp})
+    wait_for(started, process, seconds=200)
+    process.send_signal(signum)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code and "there is no verdict" in err and "Traceback" not in err
+    assert tracked.runs()[0].info.status == "KILLED" and no_worktree(tracked)
+
+
+def test_a_file_that_a_glob_finds_now_is_named() -> None:
+    def manifest(*names: str) -> Manifest:
+        files = tuple(ListedFile(path=name, size=1, digest=f"blake3:{name}") for name in names)
+        record = InputRecord(kind="source", path="data", digest=" ".join(names), files=files)
+        maker = Maker(run_id="", run_name="", experiment="", host="", user="")
+        plain: dict[str, Any] = {
+            "params": {},
+            "config": {},
+            "outputs": {},
+            "files": (),
+            "metrics": {},
+        }
+        now = datetime.now(UTC)
+        return Manifest(
+            task="T", seconds=0, created=now, made_by=maker, inputs={"x": record}, **plain
+        )
+
+    assert not list(other_inputs(manifest("a"), manifest("a")))
+    (said,) = other_inputs(manifest("a"), manifest("a", "b"))
+    assert said == "the input x of T is not what it was, as b was added"
