@@ -24,7 +24,11 @@ from tests.conftest import Project
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-OWN_PAGES = [p for p in PAGES if p.name in ("README.md", "config.md", "tasks.md", "commands.md", "reproduce.md")]
+OWN_PAGES = [
+    p
+    for p in PAGES
+    if p.name in ("README.md", "config.md", "tasks.md", "commands.md", "reproduce.md")
+]
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[[^]\n]+\]\(([^)\s]+)\)")

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runner import settings
-from runner.artifacts.manifest import InputRecord, ListedFile, Maker, Manifest
 from runner.errors import ConfigError, MissingInputError, UsageError
 from runner.reproduce import Asked, Verdict, reproduce
 from runner.reproduce.rerun import NotStarted
-from runner.reproduce.sources import other_inputs
 from tests.conftest import Project
 from tests.test_signals import wait_for
 
@@ -86,6 +85,7 @@ def tracked(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A project in git, with all that it reads; temporary folders are below the test's own."""
     (tmp_path / "temp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
     project.write("src/tasks/__init__.py", TASKS)
     project.write("src/tasks/words.py", WORDS)
     project.write("luigi.toml", CONFIG)
@@ -322,7 +322,10 @@ def test_a_run_that_failed_is_compared_as_far_as_it_came(tracked: Project) -> No
 
 def test_a_run_that_fails_this_time_is_not_reproduced(tracked: Project) -> None:
     edit(
-        tracked, "src/tasks/__init__.py", "import os", "import os\nLIMIT = int(os.environ['LIMIT'])"
+        tracked,
+        "src/tasks/__init__.py",
+        "import mlflow",
+        "import mlflow\nLIMIT = int(os.environ['LIMIT'])",
     )
     edit(tracked, "src/tasks/__init__.py", "shout(text)", "shout(text)[LIMIT:][LIMIT]")
     commit(tracked.root)
@@ -420,10 +423,41 @@ def test_what_is_left_of_a_deleted_output_is_its_digest(tracked: Project) -> Non
             path.unlink()
     assert statuses(verdict(tracked)) == ALL_SAME
     (first.artifact_dir / "Clean" / "manifest.json").unlink()
-    assert statuses(verdict(tracked)) == ALL_SAME
+    left = dict.fromkeys(("Fit/model.txt", "Fit/plots", "Clean/(all files)"), "same")
+    assert statuses(verdict(tracked)) == left
     (first.artifact_dir / "Fit" / "manifest.json").unlink()
     with pytest.raises(MissingInputError, match="nothing that the run"):
         verdict(tracked)
+
+
+PLAIN = """
+
+class Raw(luigi.Task):
+    def output(self):
+        return luigi.LocalTarget("made/raw.txt")
+    def run(self):
+        with self.output().open("w") as file:
+            file.write("by luigi")
+
+@requires(Raw)
+class Loud(RunTask):
+    outputs = {"loud": "loud.txt"}
+    def run(self):
+        self.outputs["loud"].write_text(shout(self.inputs["Raw"].read_text()))
+"""
+
+
+def test_what_a_plain_luigi_task_makes_is_compared_by_what_was_read_of_it(
+    tracked: Project,
+) -> None:
+    edit(tracked, "src/tasks/__init__.py", "import mlflow", "import luigi, mlflow")
+    with open(tracked.root / "src/tasks/__init__.py", "a", encoding="utf-8") as file:
+        file.write(PLAIN)
+    commit(tracked.root)
+    tracked.run_here("RunConfig.task=Loud")
+    shutil.rmtree(tracked.root / "made")
+    assert statuses(verdict(tracked)) == {"Loud/loud.txt": "same", "Raw/(all files)": "same"}
+    assert not (tracked.root / "made").exists()
 
 
 def test_a_root_of_which_nothing_is_left_is_not_reproduced(tracked: Project) -> None:
@@ -529,23 +563,27 @@ def test_a_signal_leaves_no_worktree(tracked: Project, signum: int, code: int) -
     assert tracked.runs()[0].info.status == "KILLED" and no_worktree(tracked)
 
 
-def test_a_file_that_a_glob_finds_now_is_named() -> None:
-    def manifest(*names: str) -> Manifest:
-        files = tuple(ListedFile(path=name, size=1, digest=f"blake3:{name}") for name in names)
-        record = InputRecord(kind="source", path="data", digest=" ".join(names), files=files)
-        maker = Maker(run_id="", run_name="", experiment="", host="", user="")
-        plain: dict[str, Any] = {
-            "params": {},
-            "config": {},
-            "outputs": {},
-            "files": (),
-            "metrics": {},
-        }
-        now = datetime.now(UTC)
-        return Manifest(
-            task="T", seconds=0, created=now, made_by=maker, inputs={"x": record}, **plain
-        )
+def test_a_glob_that_finds_more_now(tracked: Project, tmp_path: Path) -> None:
+    edit(tracked, "src/tasks/__init__.py", '"raw": "raw.txt"', '"raw": "raw.txt", "big": "*.big"')
+    commit(tracked.root)
+    Project(tmp_path).write("shared/raw.txt", "uno\n")
+    Project(tmp_path).write("shared/a.big", "big")
+    tracked.run_here("PathConfig.input=../shared")
+    Project(tmp_path).write("shared/b.big", "more")
+    found = verdict(tracked)
+    assert statuses(found) == ALL_SAME and found.sentence == (
+        "not reproduced: the input big of Clean is not what it was, as b.big was added"
+    )
 
-    assert not list(other_inputs(manifest("a"), manifest("a")))
-    (said,) = other_inputs(manifest("a"), manifest("a", "b"))
-    assert said == "the input x of T is not what it was, as b was added"
+
+def test_inputs_that_are_told_by_size_and_time(tracked: Project) -> None:
+    code = '"raw": "raw.txt", "big": Source("a.big", digest="stat")'
+    edit(tracked, "src/tasks/__init__.py", '"raw": "raw.txt"', code)
+    edit(tracked, "src/tasks/__init__.py", "TaskConfig, ", "Source, TaskConfig, ")
+    commit(tracked.root)
+    tracked.write("data/a.big", "big")
+    tracked.run_here()
+    assert statuses(verdict(tracked)) == ALL_SAME
+    os.utime(tracked.root / "data/a.big", (1, 1))
+    found = verdict(tracked)
+    assert found.sentence == "not reproduced: the input data/a.big of Clean has changed"

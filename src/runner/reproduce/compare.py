@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from runner.artifacts.manifest import ListedFile
 from runner.reproduce.record import Record, TaskResult
 from runner.reproduce.sources import other_inputs
 from runner.reproduce.verdict import Change, Comparison, MetricRow, OutputRow
@@ -38,8 +37,9 @@ def compare(then: Record, now: Record, tolerance: float) -> Compared:
     for before, after in pairs:
         outputs += _outputs(before, after)
         metrics += _metrics(before, after, tolerance)
-        if before.manifest and after and after.manifest:
+        if after:
             problems += other_inputs(before.manifest, after.manifest)
+    outputs += _by_what_was_read(then, now)
     known = {row.name for row in metrics}
     if then.finished:  # of a run that did not, nobody knows which of them belong to a result
         metrics += _of_the_run(then, now, known, tolerance)
@@ -47,7 +47,8 @@ def compare(then: Record, now: Record, tolerance: float) -> Compared:
     left = [task for task in now.tasks if task.name not in matched]
     if then.finished and any(_is_root(task, then) for task in left):
         problems.append(f"what {then.root} wrote then is gone")
-    uncompared = {task.name for task in left} | set(then.lost)
+    rows = {row.task for row in outputs}
+    uncompared = {name for name in (*(t.name for t in left), *then.lost) if name not in rows}
     return Compared(tuple(outputs), tuple(metrics), tuple(problems), tuple(sorted(uncompared)))
 
 
@@ -82,31 +83,31 @@ def _versions(lines: list[str]) -> dict[str, str]:
 
 def _paired(then: Record, now: Record) -> list[tuple[TaskResult, TaskResult | None]]:
     by_identity = {task.identity: task for task in now.tasks}
-    by_name = {task.name: task for task in now.tasks}
-    return [
-        (task, by_identity.get(task.identity) if task.manifest else by_name.get(task.name))
-        for task in then.tasks
-    ]
+    return [(task, by_identity.get(task.identity)) for task in then.tasks]
 
 
 def _is_root(task: TaskResult, then: Record) -> bool:
-    return task.manifest is not None and task.manifest.task.rpartition(".")[2] == then.root
+    return task.manifest.task.rpartition(".")[2] == then.root
 
 
 def _outputs(before: TaskResult, after: TaskResult | None) -> Iterator[OutputRow]:
-    now = after.files if after else {}
-    declared = before.manifest.outputs.values() if before.manifest else ()
-    for path in _rows(declared, {**before.files, **now}):
-        old, new = _below(path, before.files), _below(path, now)
-        differing = [n for n in sorted({*old, *new}) if _digest(old, n) != _digest(new, n)]
+    then, now = before.contents, after.contents if after else {}
+    for path in _rows(before.manifest.outputs.values(), {**then, **now}):
+        old, new = _below(path, then), _below(path, now)
+        differing = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
         status: Comparison = "different" if differing else "same"
-        if after is None or (old and not new):
-            status = "missing"
-        elif new and not old:
-            status = "new"
-        folder = differing != [path] and status == "different"
-        files = tuple(differing) if folder else ()
+        if not old or not new:
+            status = "missing" if old else "new"
+        files = tuple(differing) if status == "different" and differing != [path] else ()
         yield OutputRow(before.name, path, status, _size(old), _size(new), files)
+
+
+def _by_what_was_read(then: Record, now: Record) -> Iterator[OutputRow]:
+    """Of a task without a manifest, what read it has a digest; so it is with plain luigi tasks."""
+    for name in then.lost:
+        if name in then.read and name in now.read:
+            status: Comparison = "same" if then.read[name] == now.read[name] else "different"
+            yield OutputRow(name, "(all files)", status, None, None)
 
 
 def _rows(declared: Iterable[str], files: Iterable[str]) -> list[str]:
@@ -115,7 +116,7 @@ def _rows(declared: Iterable[str], files: Iterable[str]) -> list[str]:
     return rows + sorted(f for f in files if not any(_is_below(f, path) for path in rows))
 
 
-def _below(path: str, files: Mapping[str, ListedFile]) -> dict[str, ListedFile]:
+def _below(path: str, files: Mapping[str, tuple[int, str]]) -> dict[str, tuple[int, str]]:
     return {name: file for name, file in files.items() if _is_below(name, path)}
 
 
@@ -123,18 +124,13 @@ def _is_below(name: str, path: str) -> bool:
     return PurePosixPath(name).is_relative_to(path)
 
 
-def _digest(files: Mapping[str, ListedFile], name: str) -> str:
-    return files[name].digest if name in files else ""
-
-
-def _size(files: Mapping[str, ListedFile]) -> int | None:
-    return sum(file.size for file in files.values()) if files else None
+def _size(files: Mapping[str, tuple[int, str]]) -> int | None:
+    return sum(size for size, _ in files.values()) if files else None
 
 
 def _metrics(before: TaskResult, after: TaskResult | None, tolerance: float) -> Iterator[MetricRow]:
-    then = before.manifest.metrics if before.manifest else {}
-    now = after.manifest.metrics if after and after.manifest else {}
-    for name in dict.fromkeys([*then, *now] if before.manifest else ()):
+    then, now = before.manifest.metrics, after.manifest.metrics if after else {}
+    for name in dict.fromkeys([*then, *now]):
         yield _metric(before.name, name, then.get(name), now.get(name), tolerance)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.artifacts import manifest as manifests
-from runner.artifacts.manifest import ListedFile, Manifest
+from runner.artifacts.manifest import Manifest
 from runner.errors import MissingInputError, RunnerError, UsageError
 from runner.tracking.lookup import FoundRun, RunLookup
 from runner.tracking.recording import PACKAGES_NAME, PATCH_NAME, SNAPSHOT_NAME
@@ -28,21 +28,23 @@ class TaskResult:
 
     Attributes:
         name: its directory's name.
-        files: every file by its path inside.
-        manifest: None where only what reads it recorded its files.
+        manifest: the list of it.
     """
 
     name: str
-    files: dict[str, ListedFile]
-    manifest: Manifest | None = None
+    manifest: Manifest
 
     @property
     def identity(self) -> tuple[str, ...]:
         """The same for the same task of another run."""
-        if self.manifest is None:
-            return (self.name,)
         params = sorted(self.manifest.params.items())
         return (self.manifest.task, *(text for pair in params for text in pair))
+
+    @property
+    def contents(self) -> dict[str, tuple[int, str]]:
+        """Size and digest of every file by its path inside, and of folders with nothing in them."""
+        files = {file.path: (file.size, file.digest) for file in self.manifest.files}
+        return {**files, **dict.fromkeys(self.manifest.folders, (0, "an empty folder"))}
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Record:
         tags: its MLflow tags.
         experiment: the name of its experiment.
         tasks: what it computed or took from others, and what that was computed from.
-        lost: names of tasks of which nothing is left.
+        lost: names of tasks that have no manifest, or not any more.
+        read: one digest over all that a task published, for each that another one read.
         metrics: of the whole run, last values.
     """
 
@@ -63,6 +66,7 @@ class Record:
     experiment: str
     tasks: tuple[TaskResult, ...]
     lost: tuple[str, ...]
+    read: dict[str, str]
     metrics: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -138,13 +142,14 @@ def find(asked: str, experiment: str, client: MlflowClient, lookup: RunLookup) -
 def read(run: FoundRun, client: MlflowClient, lookup: RunLookup) -> Record:
     """All that a run recorded."""
     stored = client.get_run(run.run_id)
-    tasks, lost = _tasks(run, lookup)
+    tasks, lost, digests = _tasks(run, lookup)
     return Record(
         run=run,
         tags=dict(stored.data.tags),
         experiment=client.get_experiment(stored.info.experiment_id).name,
         tasks=tasks,
         lost=lost,
+        read=digests,
         metrics={k: v for k, v in stored.data.metrics.items() if not k.startswith(_MACHINE)},
     )
 
@@ -182,48 +187,43 @@ def _experiments(client: MlflowClient) -> list[Any]:
     return list(client.search_experiments())
 
 
-def _tasks(run: FoundRun, lookup: RunLookup) -> tuple[tuple[TaskResult, ...], tuple[str, ...]]:
+def _tasks(
+    run: FoundRun, lookup: RunLookup
+) -> tuple[tuple[TaskResult, ...], tuple[str, ...], dict[str, str]]:
     """What a run shows as its result, followed to where that was computed, from end to start."""
     own = (path.parent.name for path in run.artifact_dir.glob(f"*/{manifests.NAME}"))
     waiting = deque((run, name) for name in sorted({*own, *run.reused}))
     seen = {name for _, name in waiting}
-    found: dict[str, TaskResult] = {}
-    listed: dict[str, TaskResult] = {}
+    found: list[TaskResult] = []
     lost: list[str] = []
+    digests: dict[str, str] = {}
     while waiting:
         owner, name = waiting.popleft()
         manifest = _manifest(owner, name, lookup)
         if manifest is None:
             lost.append(name)
             continue
-        files = {file.path: file for file in manifest.files}
-        found[name] = TaskResult(name, files, manifest)
+        found.append(TaskResult(name, manifest))
         for record in manifest.inputs.values():
             if record.kind == "task":
-                listed.setdefault(record.path, TaskResult(record.path, _by_path(record.files)))
+                digests.setdefault(record.path, record.digest)
                 if record.path not in seen:
                     seen.add(record.path)
-                    waiting.append((_maker(record.run_id, run, lookup), record.path))
-    for name in [name for name in lost if name in listed and listed[name].files]:
-        found[name] = listed[name]
-        lost.remove(name)
-    return tuple(sorted(found.values(), key=_age)), tuple(lost)
+                    maker = record.run_id or manifest.made_by.run_id
+                    waiting.append((_maker(maker, run, lookup), record.path))
+    return tuple(sorted(found, key=_age)), tuple(lost), digests
 
 
 def _age(task: TaskResult) -> tuple[str, str]:
     """Sorts tasks by when they were computed."""
-    return (task.manifest.created.isoformat() if task.manifest else "", task.name)
-
-
-def _by_path(files: tuple[ListedFile, ...]) -> dict[str, ListedFile]:
-    return {file.path: file for file in files if file.path != manifests.NAME}
+    return (task.manifest.created.isoformat(), task.name)
 
 
 def _maker(run_id: str, run: FoundRun, lookup: RunLookup) -> FoundRun:
     """The run that computed something; the one that it is a part of when that is gone."""
     try:
-        return lookup.by_id(run_id) if run_id and run_id != run.run_id else run
-    except RunnerError:  # deleted; but the files that were read are listed
+        return run if run_id == run.run_id else lookup.by_id(run_id)
+    except RunnerError:  # deleted; what was read of it has a digest
         return run
 
 

@@ -178,16 +178,14 @@ class _Reproduction:
 
 def _is_pin(name: str, text: str, record: Record) -> bool:
     """Whether an entry of `[PathConfig]` is the pin of a task, as far as the record tells."""
-    families = {task.manifest.task for task in record.tasks if task.manifest}
+    families = {task.manifest.task for task in record.tasks}
     return name in families or name in record.run.reused or text.startswith(("run:", "runs:"))
 
 
 def _notes(record: Record, config: Config) -> Iterator[str]:
     if not record.finished:
         yield f"the run {record.shown} {record.run.status}: what it completed is compared"
-    unknown = [
-        t.name for t in record.tasks if t.manifest and not (t.manifest.code or t.manifest.inputs)
-    ]
+    unknown = [t.name for t in record.tasks if not (t.manifest.code or t.manifest.inputs)]
     if unknown:
         names = ", ".join(unknown)
         yield f"what {names} read was not recorded, so its inputs can't be checked"

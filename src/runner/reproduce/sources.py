@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.artifacts import manifest as manifests
+from runner.artifacts import contents
 from runner.artifacts.digests import DigestCache
 from runner.artifacts.manifest import InputRecord, Manifest
 from runner.config.model import absolute
@@ -15,7 +15,7 @@ from runner.errors import MissingInputError
 from runner.reproduce.record import TaskResult
 from runner.reproduce.worktree import Worktree
 
-_BY_CONTENT = "blake3:"
+_BY_CONTENT, _BY_STAT = "blake3:", "stat:"  # beginnings of a single file's digest
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,15 @@ class Sources:
         """Each file that is not what it was, one phrase each."""
         files = {(file.path, file.digest): file for file in _files(tasks, self._root)}.values()
         places = {file.path: self._place(file.path) for file in files}
-        there = [place for place in places.values() if _readable(place)]
-        digests = self._digests.of(there)
+        to_read = [places[f.path] for f in files if f.digest.startswith(_BY_CONTENT)]
+        digests = self._digests.of(place for place in to_read if _readable(place))
         for file in files:
             place = places[file.path]
             if not place.exists():
                 yield f"the input {self._said(file.path)} of {file.task} is missing"
-            elif place not in digests:
+            elif not _readable(place):
                 yield f"the input {self._said(file.path)} of {file.task} can't be read"
-            elif file.digest.startswith(_BY_CONTENT) and digests[place] != file.digest:
+            elif not _same(file.digest, digests.get(place) or _stat(place), place == file.path):
                 yield f"the input {self._said(file.path)} of {file.task} has changed"
 
     def link(self, tasks: Iterable[TaskResult]) -> None:
@@ -115,31 +115,55 @@ def other_inputs(then: Manifest, now: Manifest) -> Iterator[str]:
     """Inputs of a task that were other files than now; a folder or glob may have got more."""
     for name, before in then.inputs.items():
         after = now.inputs.get(name)
-        if before.kind != "source" or after is None or before.digest == after.digest:
+        if before.kind != "source" or after is None:
             continue
-        came = sorted({f.path for f in after.files} - {f.path for f in before.files})
+        old, new = _digests_in(before), _digests_in(after)
+        came = sorted(new.keys() - old.keys())
+        if not came and all(n in new and _same(d, new[n], timed=False) for n, d in old.items()):
+            continue
         more = f", as {came[0]} was added" if came else ""
         yield f"the input {name} of {now.task} is not what it was{more}"
 
 
 def _files(tasks: Iterable[TaskResult], root: Path) -> Iterator[_File]:
     for task in tasks:
-        for record in task.manifest.inputs.values() if task.manifest else ():
+        for record in task.manifest.inputs.values():
             if record.kind == "source":
                 yield from _files_of(record, root, task.name)
 
 
 def _files_of(record: InputRecord, root: Path, task: str) -> Iterator[_File]:
     base = root / record.path
-    if not record.files and record.digest.startswith(_BY_CONTENT):
-        yield _File(base, record.digest, task)
-    for file in record.files:
-        yield _File(base / file.path, file.digest, task)
+    for name, digest in _digests_in(record).items():
+        yield _File(base / name, digest, task)
+
+
+def _digests_in(record: InputRecord) -> dict[str, str]:
+    """The files of an input; a single one has an empty name."""
+    if record.digest.startswith((_BY_CONTENT, _BY_STAT)):
+        return {"": record.digest}
+    return {file.path: file.digest for file in record.files}
+
+
+def _same(then: str, now: str, timed: bool) -> bool:
+    """Whether digests are the same.
+
+    Args:
+        timed: where sizes and times were recorded, the time counts; a checkout has its own.
+    """
+    if then.startswith(_BY_STAT) and not timed:
+        return then.split(":")[:2] == now.split(":")[:2]
+    return then == now
+
+
+def _stat(path: Path) -> str:
+    size, time, *_ = contents.key_of(path)
+    return f"{_BY_STAT}{size}:{time}"
 
 
 def _readable(path: Path) -> bool:
     try:
-        manifests.regular_size(path)
+        contents.regular_size(path)
     except OSError:
         return False
     return os.access(path, os.R_OK)
