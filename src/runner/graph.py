@@ -62,6 +62,10 @@ class TaskGraph:
                 tasks[task.task_id] = task
         return cls(root, tasks, requires)
 
+    def edges(self) -> Iterator[tuple[str, str]]:
+        """(id of what is required, id of what requires it)."""
+        return ((up, down) for down, ups in self.requires.items() for up in ups)
+
     def needed(self, is_complete: Callable[[luigi.Task], bool]) -> list[str]:
         """Ids of the tasks that a run has to look at: below a complete task nothing is needed."""
         seen: set[str] = set()

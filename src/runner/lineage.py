@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from runner.context import Placement, RunContext
+from runner.context import RunContext
+from runner.report import TaskReport
+from runner.tracking import lineage_table
+from runner.tracking.lineage_table import Row
 from runner.tracking.lookup import PLACED_TAG, REUSED_TAG
+from runner.tracking.recording import Recorder
+
+MOST_TAGS = 100  # a run with more tasks that lie elsewhere has one table instead
 
 
 @dataclass
@@ -22,26 +29,92 @@ class Lineage:
     tags: dict[str, str] = field(default_factory=dict)
 
 
+class LineageLog:
+    """Writes down where the outputs of a run lie: as tags, or as a table where they are many.
+
+    Args:
+        context: the run.
+        reports: what became of each task so far, by task id.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        context: RunContext,
+        reports: Callable[[], Mapping[str, TaskReport]],
+    ) -> None:
+        self._recorder = recorder
+        self._context = context
+        self._reports = reports
+        self._elsewhere: set[str] = set()
+
+    def add(self, task_ids: Iterable[str]) -> None:
+        """Tells of tasks that are placed; a run shows all metrics of its result."""
+        found = of(task_ids, self._context)
+        few_before = not self._as_table
+        self._elsewhere.update(found.tags)
+        tags = {} if self._as_table else found.tags
+        self._recorder.log(self._context.run_id, metrics=found.metrics, tags=tags)
+        if few_before:
+            self.write_table()
+
+    def write_table(self) -> None:
+        """Writes the table as it stands now; a run with few tags needs none."""
+        if not self._as_table:
+            return
+        rows = list(_rows(self._reports(), self._context))
+        counts = Counter(row.status for row in rows).items()
+        said = ", ".join(f"{count} {status}" for status, count in sorted(counts))
+        lineage_table.log(self._recorder, self._context.run_id, rows, said)
+
+    @property
+    def _as_table(self) -> bool:
+        return len(self._elsewhere) > MOST_TAGS
+
+
 def of(task_ids: Iterable[str], context: RunContext) -> Lineage:
     """The lineage of those of the tasks whose outputs lie elsewhere."""
     found = Lineage()
-    families = {i: family for family, ids in context.families.items() for i in ids}
+    names = _names(context)
     for task_id in task_ids:
         place = context.places.get(task_id)
         if place is None:
             continue
-        family = families[task_id]
-        name = family if len(context.families[family]) == 1 else task_id
+        name = names[task_id]
         if place.decision == "reused":
             found.metrics |= place.metrics
-            found.tags[f"{REUSED_TAG}{name}"] = _source(place, name)
+            origin = place.origin.run_id if place.origin else ""
+            source = lineage_table.source(place.directory, origin, name)
+            found.tags[f"{REUSED_TAG}{name}"] = source
         elif not place.directory.is_relative_to(context.artifact_dir):
             found.tags[f"{PLACED_TAG}{name}"] = str(place.directory)
     return found
 
 
-def _source(place: Placement, name: str) -> str:
-    """The run to look into under the same name; the directory where that would not find it."""
-    origin = place.origin.run_id if place.origin else ""
-    inside = place.directory.parts[-3:] == (origin, "artifacts", name)
-    return origin if inside else str(place.directory)
+def _rows(reports: Mapping[str, TaskReport], context: RunContext) -> Iterator[Row]:
+    names = _names(context)
+    for task_id, report in reports.items():
+        place = context.places.get(task_id)
+        if place is None:  # a plain luigi task
+            continue
+        inside = place.directory.is_relative_to(context.artifact_dir)
+        directory = place.directory.relative_to(context.artifact_dir) if inside else place.directory
+        yield Row(
+            task=names[task_id],
+            status=report.status,
+            origin_run_id=report.origin_id,
+            origin_name=report.origin,
+            directory=str(directory),
+            reason=report.reason,
+            seconds=report.seconds,
+            bytes=report.size,
+        )
+
+
+def _names(context: RunContext) -> dict[str, str]:
+    """The name of each task's directory, where it is placed in a run."""
+    return {
+        task_id: family if len(ids) == 1 else task_id
+        for family, ids in context.families.items()
+        for task_id in ids
+    }

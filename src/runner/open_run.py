@@ -6,22 +6,25 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from luigi.task import flatten
-from runner import lineage, summary
+from runner import closing, summary
 from runner.artifacts.manifest import Maker
 from runner.artifacts.placement import moved
+from runner.closing import Ending
 from runner.context import using
 from runner.engine import worker
 from runner.engine.execution import Execution
 from runner.engine.outcome import Outcome
 from runner.errors import GraphError, Interrupted
 from runner.graph import TaskGraph
+from runner.lineage import LineageLog
 from runner.logs import RunLog
 from runner.planning import Plan, place_dynamic
-from runner.report import Report
+from runner.report import Report, TaskReport
 from runner.request import Listener
 from runner.signals import Signals
 from runner.task import RunTask
@@ -44,12 +47,14 @@ class OpenRun:
         self._listener = listener
         self._outcomes: dict[str, Outcome] = {}
         self._dynamic: dict[str, luigi.Task] = {}
+        self._edges = set(plan.graph.edges())
         self._begun = time.monotonic()
         received.hold()
         with using(plan.context):
             opened = recorder.open(plan.context.config, plan.parameters())
         places = moved(plan.context.places, plan.context.artifact_dir, opened.artifact_dir)
         self._context = replace(opened, places=places, families=plan.context.families)
+        self._lineage = LineageLog(recorder, self._context, self._task_reports)
         self._maker = Maker(
             run_id=opened.run_id,
             run_name=opened.run_name,
@@ -65,7 +70,7 @@ class OpenRun:
         try:
             self._received.release()
             log.to_file(self._context.artifact_dir / LOG_NAME)
-            self._record_lineage(self._plan.needed)
+            self._lineage.add(self._plan.needed)
             self._listener.opened(self._context, self._names_to_run())
             with using(self._context), active_run(self._context, self._plan.location):
                 succeeded = self._work()
@@ -100,26 +105,30 @@ class OpenRun:
 
     def _place(self, tasks: Iterable[luigi.Task], requirer: luigi.Task) -> None:
         """Places the dynamic requirements of a task, and all that they require."""
-        tasks = list(tasks)
-        if any(requirer.task_id in TaskGraph.of(task).tasks for task in tasks):
+        graphs = [TaskGraph.of(task) for task in tasks]
+        if any(requirer.task_id in graph.tasks for graph in graphs):
             raise GraphError(f"{requirer} requires itself, through what its run() yields")
+        roots = [graph.root for graph in graphs]
+        for graph in graphs:
+            self._edges.update(graph.edges())
+        self._edges.update((root.task_id, requirer.task_id) for root in roots)
         plan = self._plan
-        new = place_dynamic(tasks, lookup=plan.lookup, reuse=plan.reuse, forced=plan.forced)
+        new = place_dynamic(roots, lookup=plan.lookup, reuse=plan.reuse, forced=plan.forced)
         self._dynamic |= {task.task_id: task for task in new}
-        self._record_lineage([task.task_id for task in new])
+        self._lineage.add([task.task_id for task in new])
 
     def _ended(self, outcome: Outcome) -> None:
         outcome.error = self._recorder.redactor.clean(outcome.error)
         outcome.traceback = self._recorder.redactor.clean(outcome.traceback)
         self._outcomes[outcome.task.task_id] = outcome
         if outcome.status == "reused":
-            self._record_lineage([outcome.task.task_id])
+            self._lineage.add([outcome.task.task_id])
         self._listener.ended(summary.label(outcome.task, self._context), outcome)
 
-    def _record_lineage(self, task_ids: Iterable[str]) -> None:
-        """A run shows all metrics of its result, those of reused tasks too."""
-        found = lineage.of(task_ids, self._context)
-        self._recorder.log(self._context.run_id, metrics=found.metrics, tags=found.tags)
+    def _task_reports(self) -> dict[str, TaskReport]:
+        return summary.task_reports(
+            self._plan, self._context, self._outcomes, dynamic=self._dynamic
+        )
 
     def _names_to_run(self) -> list[str]:
         ids = [i for i in self._plan.needed if i not in self._plan.complete]
@@ -139,16 +148,23 @@ class OpenRun:
         if failed and status == "FAILED":
             tags["runner.failed_task"] = summary.label(failed[0].task, self._context)
         _log.info("run %s: %s %s", self._context.run_name, status, error)
+        ending = partial(self._ending, status, error)
+        closing.leave(self._recorder, self._context, self._lineage, ending)
         self._recorder.close(self._context.run_id, status, tags)
+
+    def _ending(self, status: Status, error: str) -> Ending:
+        tasks = {**self._plan.graph.tasks, **self._dynamic}
+        tasks |= {task_id: outcome.task for task_id, outcome in self._outcomes.items()}
+        families = {task_id: task.get_task_family() for task_id, task in tasks.items()}
+        report = self._report(status, error)
+        return Ending(report, self._task_reports(), families, self._edges)
 
     def _report(self, status: Status, error: str) -> Report:
         failed = [o for o in self._outcomes.values() if o.status == "failed"]
         return Report(
             status=status,
             experiment=self._plan.context.config.run.experiment_name,
-            tasks=summary.task_reports(
-                self._plan, self._context, self._outcomes, dynamic=self._dynamic
-            ),
+            tasks=tuple(self._task_reports().values()),
             run_id=self._context.run_id,
             run_name=self._context.run_name,
             artifact_dir=self._context.artifact_dir,

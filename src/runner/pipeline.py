@@ -96,7 +96,7 @@ def _planned(plan: Plan, status: RunStatus = "PLANNED") -> Report:
     return Report(
         status=status,
         experiment=plan.context.config.run.experiment_name,
-        tasks=summary.task_reports(plan, plan.context, {}, planned=True),
+        tasks=tuple(summary.task_reports(plan, plan.context, {}, planned=True).values()),
         tracking_uri=plan.location.shown,
         notes=plan.notes,
     )

@@ -21,7 +21,9 @@ class TaskReport:
         reason: why it runs or does not.
         directory: where its outputs lie; None for a plain luigi task.
         origin: name (or id) of the run that computed a reused task.
+        origin_id: id of that run.
         seconds: wall time; None when it did not run.
+        spans: (start, end) of each start of `run()`, in seconds since the epoch.
         size: bytes of its outputs, where known.
         metrics: what it logged, last values.
         error: what made it fail, one line and the type.
@@ -33,7 +35,9 @@ class TaskReport:
     reason: str = ""
     directory: Path | None = None
     origin: str = ""
+    origin_id: str = ""
     seconds: float | None = None
+    spans: tuple[tuple[float, float], ...] = ()
     size: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""

@@ -22,14 +22,14 @@ def task_reports(
     *,
     dynamic: Mapping[str, luigi.Task] | None = None,
     planned: bool = False,
-) -> tuple[TaskReport, ...]:
-    """One report a task: those of the graph, then those that turned up as dynamic requirements."""
+) -> dict[str, TaskReport]:
+    """A report a task id: those of the graph, then those that turned up as dynamic requirements."""
     tasks = {**plan.graph.tasks, **(dynamic or {})}
     tasks |= {task_id: outcome.task for task_id, outcome in outcomes.items()}
     needed = frozenset(plan.needed)
     with using(context):
-        return tuple(
-            _task_report(
+        return {
+            task_id: _task_report(
                 task,
                 plan,
                 context,
@@ -38,7 +38,7 @@ def task_reports(
             )
             for task_id, task in tasks.items()
             if not isinstance(task, luigi.WrapperTask)
-        )
+        }
 
 
 def resume_overrides(
@@ -80,7 +80,9 @@ def _task_report(
         reason=place.reason if place else _plain_reason(task, plan),
         directory=place.directory if place and status in _THERE else None,
         origin=(place.origin.run_name or place.origin.run_id) if place and place.origin else "",
+        origin_id=place.origin.run_id if place and place.origin else "",
         seconds=outcome.seconds if outcome and status != "reused" else None,
+        spans=tuple(outcome.spans) if outcome else (),
         size=size,
         metrics=metrics,
         error=outcome.error if outcome else "",

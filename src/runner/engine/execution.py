@@ -152,7 +152,9 @@ class Execution:
 
     def _pause(self) -> None:
         self._lock.close()
-        self.outcome.seconds += time.monotonic() - self._started
+        seconds, now = time.monotonic() - self._started, time.time()
+        self.outcome.seconds += seconds
+        self.outcome.spans.append((now - seconds, now))
         self._open.close()
         if isinstance(self._task, RunTask):
             self._task._partial = self._task._inputs = None

@@ -17,6 +17,7 @@ class Outcome:
 
     Attributes:
         seconds: wall time inside of the user's `run()`, over all its starts.
+        spans: (start, end) of each start of it, in seconds since the epoch.
         size: bytes published.
         error: the exception that ended it, as text with its type.
         traceback: the user's part of it; empty when the runner itself refused something.
@@ -26,6 +27,7 @@ class Outcome:
     task: luigi.Task
     status: Literal["running", "done", "failed", "stopped", "reused"] = "running"
     seconds: float = 0.0
+    spans: list[tuple[float, float]] = field(default_factory=list)
     size: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     error: str = ""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.artifacts import manifest as manifests
 from runner.errors import MissingInputError, TrackingError
+from runner.tracking import lineage_table
 from runner.tracking.recording import local_folder
 from runner.tracking.store import StoreLocation, errors_of
 
@@ -30,14 +32,25 @@ class FoundRun:
     """A run of the store.
 
     Attributes:
-        reused: task -> run id or directory, for outputs that do not lie in this run.
+        tags: of the run.
     """
 
     run_id: str
     run_name: str
     status: str
     artifact_dir: Path
-    reused: dict[str, str]
+    tags: Mapping[str, str]
+
+    @cached_property
+    def reused(self) -> dict[str, str]:
+        """Task -> run id or directory, for outputs that do not lie in this run."""
+        named = {
+            tag.removeprefix(prefix): value
+            for prefix in (REUSED_TAG, PLACED_TAG)
+            for tag, value in self.tags.items()
+            if tag.startswith(prefix)
+        }
+        return {**lineage_table.read(self.artifact_dir, self.tags), **named}
 
 
 class RunLookup:
@@ -121,15 +134,12 @@ class RunLookup:
 
 
 def _found(run: Any) -> FoundRun:
-    tags = run.data.tags.items()
-    prefixes = (REUSED_TAG, PLACED_TAG)
-    reused = {k[len(p) :]: v for k, v in tags for p in prefixes if k.startswith(p)}
     return FoundRun(
         run_id=run.info.run_id,
         run_name=run.info.run_name or "",
         status=run.info.status,
         artifact_dir=local_folder(run.info.artifact_uri),
-        reused=reused,
+        tags=run.data.tags,
     )
 
 

@@ -1,0 +1,51 @@
+"""Writes the page: values into a template that escapes all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from runner.report_page import marks, plots
+from runner.report_page.content import Facts, cleaned, content
+
+NAME = "report.html"
+
+# What no page may hold, and what turns the direction of the text that follows it.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def render(facts: Facts, clean: Callable[[str], str]) -> str:
+    """The page, as HTML.
+
+    Args:
+        clean: masks secrets; called with every text before it is escaped.
+    """
+
+    def safe(text: str) -> str:
+        return _UNSAFE.sub("�", clean(text))
+
+    images = plots.embedded(facts.images)
+    report = replace(facts.report, tasks=())  # they are in the facts by their ids
+    values = content(cleaned(replace(facts, report=report, images=()), safe))
+    values["images"] = [(safe(name), uri) for name, uri in images.shown.items()]
+    values["images_named"] = cleaned(images.named, safe)
+    return str(_template().render(values))
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    here = files(__package__)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    style = (here / "report.css").read_text(encoding="utf-8")
+    environment.globals["style"] = f"{marks.COLOURS}{marks.STYLE}\n{style}"
+    return environment.from_string((here / "report.html.jinja").read_text(encoding="utf-8"))
