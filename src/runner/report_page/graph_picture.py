@@ -124,10 +124,12 @@ def _box(parent: Element, box: Box, spot: Spot, lines: int) -> None:
         marks.text(group, left, middle + 13, marks.fitted(box.detail, room / _SMALL), class_="soft")
     else:
         detail = marks.fitted(box.detail, room * 0.6 / _SMALL)
-        name = marks.fitted(box.name, (room - marks.breadth(detail) * _SMALL - 10) / _BOLD)
+        taken = marks.breadth(detail) * _SMALL + 10 if detail else 0.0
+        name = marks.fitted(box.name, (room - taken) / _BOLD)
         marks.text(group, left, middle + 4.5, name, class_="name")
-        end = spot.x + spot.width - 9
-        marks.text(group, end, middle + 4, detail, class_="soft", text_anchor="end")
+        if detail:
+            end = spot.x + spot.width - 9
+            marks.text(group, end, middle + 4, detail, class_="soft", text_anchor="end")
     if cells:
         _cells(group, cells, spot)
     elif box.members:
