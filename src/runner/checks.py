@@ -14,6 +14,7 @@ from runner.luigi_parser import as_parameter
 from luigi.parameter import ParameterVisibility
 from luigi.task import flatten
 from runner import inputs
+from runner.artifacts.copies import is_peeked
 from runner.config import Config
 from runner.config.schema import explain
 from runner.declared import config_class
@@ -53,7 +54,7 @@ def check_inputs(tasks: list[luigi.Task], graph: TaskGraph, config: Config) -> N
     }
     run_tasks = [task for task in graph.tasks.values() if isinstance(task, RunTask)]
     places = [task.placement for task in run_tasks]
-    to_come = {str(place.directory) for place in places if place.decision == "new"}
+    to_come = {str(p.directory) for p in places if p.decision == "new" or is_peeked(p.directory)}
     retry = config.section("worker").get("retry_external_tasks", False)
     for task in tasks:
         if isinstance(task, RunTask):

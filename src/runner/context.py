@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from runner.config import Config
 from runner.errors import RunnerError
+
+if TYPE_CHECKING:
+    from runner.artifacts.store import ArtifactStore
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class RunContext:
         finished: ids of the tasks whose outputs this run has seen complete.
         required: task id -> what its `requires()` returned, while a run is only planned; later it
             may return something else.
+        store: where the run's artifacts are sent; None when `artifact_dir` is where they are kept.
     """
 
     config: Config
@@ -73,6 +77,7 @@ class RunContext:
     places: dict[str, Placement] = field(default_factory=dict)
     finished: set[str] = field(default_factory=set)
     required: dict[str, Any] = field(default_factory=dict)
+    store: ArtifactStore | None = None
 
 
 _current: ContextVar[RunContext] = ContextVar("runner_context")

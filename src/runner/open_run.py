@@ -150,6 +150,7 @@ class OpenRun:
         _log.info("run %s: %s %s", self._context.run_name, status, error)
         ending = partial(self._ending, status, error)
         closing.leave(self._recorder, self._context, self._lineage, ending)
+        self._recorder.send_rest(self._context)
         self._recorder.close(self._context.run_id, status, tags)
 
     def _ending(self, status: Status, error: str) -> Ending:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 from runner import config as configs
 from runner import luigi_parser, project_code, signals, summary
+from runner.artifacts import sending
 from runner.context import using
 from runner.engine import worker
 from runner.errors import UsageError, did_you_mean
@@ -42,6 +44,8 @@ def run(request: Request, settings: Settings, listener: Listener | None = None) 
         plan = _plan(request, settings)
         if request.dry_run:
             return _planned(plan)
+        if sending.send_unsent(settings.root, plan.location.uri):
+            plan = _plan(request, settings)
         if plan.reuse.automatic and plan.nothing_to_do and not request.record:
             return _planned(plan, status="UNCHANGED")
         client = store.connect(plan.location)
@@ -58,7 +62,7 @@ def why(request: Request, settings: Settings, task: str) -> list[tuple[str, Expl
         RunnerError: as for `run`; UsageError when the run has no such task.
     """
     with RunLog(Redactor(settings.secrets)).recording(), signals.handled():
-        plan = _plan(request, settings)
+        plan = _plan(replace(request, dry_run=True), settings)
         tasks = [t for t in plan.graph.tasks.values() if isinstance(t, RunTask)]
         found = [t for t in tasks if t.get_task_family() == task]
         if not found:
@@ -76,8 +80,9 @@ def _plan(request: Request, settings: Settings) -> Plan:
         request.files, request.overrides, settings=settings, tasks=project.sections
     )
     luigi_parser.fill(config.sections)
+    verify, peek = request.verify, request.dry_run
     with _no_garbage():
-        return make_plan(config, project, request.force, verify=request.verify)
+        return make_plan(config, project, request.force, verify=verify, peek=peek)
 
 
 @contextmanager

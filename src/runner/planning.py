@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
@@ -17,7 +15,7 @@ from luigi.parameter import (
     ParameterException,
 )
 from runner import checks, project_code
-from runner.artifacts.index import ReuseIndex
+from runner.artifacts.copies import Copies
 from runner.artifacts.placement import place_all
 from runner.config import Config
 from runner.context import RunContext, current, using
@@ -34,7 +32,7 @@ from runner.ingredients import Kitchen
 from runner.project_code import ProjectTasks
 from runner.reuse import Reuse
 from runner.task import RunTask, overlaid
-from runner.tracking import store
+from runner.tracking import roots, store
 from runner.tracking.lookup import RunLookup
 from runner.tracking.store import StoreLocation
 
@@ -91,27 +89,32 @@ class Plan:
 
 
 def make_plan(
-    config: Config, project: ProjectTasks, forced: Collection[str] = (), *, verify: bool = False
+    config: Config,
+    project: ProjectTasks,
+    forced: Collection[str] = (),
+    *,
+    verify: bool = False,
+    peek: bool = False,
 ) -> Plan:
     """Plans a run; nothing is written.
 
     Args:
         forced: tasks to compute anew, each with a `+` when what requires it is meant too.
         verify: read every file that would be reused, and compare its digest.
+        peek: fetch no more than manifests from a remote artifact root.
 
     Raises:
         ConfigError, GraphError, MissingInputError, UsageError: what stands in the way.
     """
     location = store.locate(config)
-    lookup = RunLookup(cache(lambda: store.connect(location)), location)
-    context = RunContext(
-        config=config,
-        run_id="",
-        run_name="",
-        experiment_id="",
-        artifact_dir=Path(location.artifact_root or config.root / "mlruns", PLANNED_RUN),
-    )
-    reuse = _reuse(config, project, location, verify)
+    connect = cache(lambda: store.connect(location))
+    copies = Copies(config.root, peek=peek)
+    lookup = RunLookup(connect, location, copies)
+    folder = roots.planned_dir(location, config.root) / PLANNED_RUN
+    context = RunContext(config, run_id="", run_name="", experiment_id="", artifact_dir=folder)
+    automatic = config.run.reuse == "auto"
+    index = roots.index_of(config, location, connect, copies, verify=verify) if automatic else None
+    reuse = Reuse(_kitchen(config, project), index, automatic=automatic)
     with using(context):
         graph = TaskGraph.of(_root(config, project))
         families = _forced(forced, graph, project)
@@ -156,13 +159,9 @@ def _ends_the_walk(task: luigi.Task) -> bool:
     return not isinstance(task, luigi.WrapperTask)
 
 
-def _reuse(config: Config, project: ProjectTasks, location: StoreLocation, verify: bool) -> Reuse:
-    root = location.artifact_root
-    folder = Path(unquote(root.removeprefix("file://"))) if root is not None else None
-    index = ReuseIndex(folder, digests=verify) if folder is not None else None
+def _kitchen(config: Config, project: ProjectTasks) -> Kitchen:
     packages = config.run.fingerprint_packages
-    kitchen = Kitchen(config.root, packages, project_code.loaded_modules(), project.begun)
-    return Reuse(kitchen, index, automatic=config.run.reuse == "auto")
+    return Kitchen(config.root, packages, project_code.loaded_modules(), project.begun)
 
 
 def _forced(names: Collection[str], graph: TaskGraph, project: ProjectTasks) -> frozenset[str]:

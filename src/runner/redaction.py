@@ -12,6 +12,7 @@ from urllib.parse import quote, quote_plus, unquote
 MASK = "***"
 
 _SHORTEST = 4
+_PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
 _LINE = 12  # characters of a line of a secret of several lines, such as a private key
 
 
@@ -43,6 +44,11 @@ class Redactor:
         if isinstance(value, float) and not math.isfinite(value):  # strings, as in MLflow's JSON
             return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         return self.clean(value) if isinstance(value, str) else value
+
+
+def hide_password(text: str) -> str:
+    """Any text with ``***`` for the passwords of the URLs in it."""
+    return _PASSWORD.sub(rf"\1:{MASK}@", text)
 
 
 def _forms(secret: str) -> Iterator[str]:

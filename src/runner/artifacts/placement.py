@@ -10,6 +10,7 @@ from typing import Any
 
 from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
+from runner.artifacts.copies import is_peeked
 from runner.artifacts.manifest import Manifest
 from runner.artifacts.pins import Pin, Placeable, own_directory, resolve
 from runner.artifacts.publish import is_partial
@@ -128,7 +129,9 @@ def _problem(
 
 
 def _damage(directory: Path, manifest: Manifest | None, verify: bool) -> str | None:
-    damage = contents.damage(directory, manifest, digests=verify) if manifest else None
+    if manifest is None or is_peeked(directory):
+        return None
+    damage = contents.damage(directory, manifest, digests=verify)
     return f"{directory} is damaged: {damage}" if damage else None
 
 

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from luigi.task import DynamicRequirements, flatten
-from runner.artifacts import contents, publish
+from runner.artifacts import contents, publish, sending
 from runner.artifacts.fingerprint import Ingredients
 from runner.artifacts.manifest import Maker, Manifest
 from runner.context import RunContext
@@ -190,6 +190,8 @@ class Execution:
             **self._origin_of(task),
         )
         publish.publish(partial, directory, manifest)
+        if self._context.store and directory.parent == self._context.artifact_dir:
+            sending.send(directory, self._context.store, self._context.config.root)
         self._reuse.offer(directory, manifest)
         self._context.finished.add(task.task_id)
         return manifest

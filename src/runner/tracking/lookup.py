@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.artifacts import manifest as manifests
+from runner.artifacts.copies import Copies, Damaged
+from runner.artifacts.store import ArtifactStore
 from runner.errors import MissingInputError, TrackingError
-from runner.tracking import lineage_table
-from runner.tracking.recording import local_folder
+from runner.tracking import lineage_table, roots
 from runner.tracking.store import StoreLocation, errors_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class FoundRun:
 
     Attributes:
         tags: of the run.
+        store: where its artifacts are, when `artifact_dir` holds copies only.
     """
 
     run_id: str
@@ -40,6 +42,7 @@ class FoundRun:
     status: str
     artifact_dir: Path
     tags: Mapping[str, str]
+    store: ArtifactStore | None = None
 
     @cached_property
     def reused(self) -> dict[str, str]:
@@ -50,15 +53,27 @@ class FoundRun:
             for tag, value in self.tags.items()
             if tag.startswith(prefix)
         }
+        self.fetch_own(lineage_table.NAME if lineage_table.TAG in self.tags else "")
         return {**lineage_table.read(self.artifact_dir, self.tags), **named}
+
+    def fetch_own(self, name: str) -> None:
+        """Copies a file that the runner wrote to this machine, where it lies elsewhere."""
+        path = self.artifact_dir / name
+        if self.store is not None and name and not path.exists():
+            with suppress(TrackingError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self.store.download([(name, path)])
 
 
 class RunLookup:
     """Answers questions about earlier runs; the store is contacted with the first of them."""
 
-    def __init__(self, connect: Callable[[], MlflowClient], location: StoreLocation) -> None:
+    def __init__(
+        self, connect: Callable[[], MlflowClient], location: StoreLocation, copies: Copies
+    ) -> None:
         self._connect = connect
         self._location = location
+        self._copies = copies
 
     def by_id(self, run_id: str) -> FoundRun:
         """Raises MissingInputError when there is no such run."""
@@ -80,9 +95,15 @@ class RunLookup:
         return self._only(exact or list(found.values()), prefix)
 
     def output_folder(self, run: FoundRun, name: str) -> Path:
-        """Where a task of a run lies: in the run itself, or where that run took it from."""
+        """Where a task of a run lies: in the run itself, or where that run took it from.
+
+        What lies at a remote artifact root is fetched.
+
+        Raises:
+            MissingInputError: it is damaged there.
+        """
         seen = {run.run_id}
-        while not (run.artifact_dir / name).exists() and name in run.reused:
+        while not (directory := self._directory(run, name)).exists() and name in run.reused:
             source = run.reused[name]
             if not _RUN_FOLDER.fullmatch(source):
                 return Path(source)
@@ -90,17 +111,29 @@ class RunLookup:
                 break
             seen.add(source)
             run = self.by_id(source)
-        return run.artifact_dir / name
+        return directory
+
+    def _directory(self, run: FoundRun, name: str) -> Path:
+        if run.store is None:
+            return run.artifact_dir / name
+        try:
+            return self._copies.get(run.store, run.run_id, name) or run.artifact_dir / name
+        except Damaged as damage:
+            raise MissingInputError(f"{run.store.shown}/{name} is damaged: {damage}") from None
 
     def recent_with(self, task: str) -> list[FoundRun]:
         """Some recent runs in which a task is complete, newest first."""
         found: list[FoundRun] = []
         for run in self._search("", most=_RECENT):
-            if (run.artifact_dir / task / manifests.NAME).is_file() or task in run.reused:
+            if task in run.reused or self._completed(run, task):
                 found.append(run)
             if len(found) == _SUGGESTED:
                 break
         return found
+
+    def _completed(self, run: FoundRun, task: str) -> bool:
+        here = (run.artifact_dir / task / manifests.NAME).is_file()
+        return here or (run.store is not None and manifests.NAME in run.store.names(task))
 
     def _search(self, condition: str, most: int | None = None) -> Iterator[FoundRun]:
         with errors_of(self._location):
@@ -116,11 +149,21 @@ class RunLookup:
                     page_token=token,
                 )
                 for run in page:
-                    with suppress(TrackingError):  # its artifacts are out of this machine's reach
-                        yield _found(run)
+                    yield self._found(run)
                 token = page.token
                 if not token or most:
                     return
+
+    def _found(self, run: Any) -> FoundRun:
+        uri = run.info.artifact_uri
+        return FoundRun(
+            run_id=run.info.run_id,
+            run_name=run.info.run_name or "",
+            status=run.info.status,
+            artifact_dir=roots.artifact_dir(uri, run.info.run_id, self._copies.root),
+            tags=run.data.tags,
+            store=roots.store_of(uri, self._location),
+        )
 
     def _only(self, found: list[FoundRun], asked: str) -> FoundRun:
         if len(found) == 1:
@@ -131,16 +174,6 @@ class RunLookup:
         names = ", ".join(f"{run.run_name} ({run.run_id[:8]})" for run in found[:5])
         text = f"{len(found)} runs begin with {asked!r}: {names}"
         raise MissingInputError(text, "say more of it")
-
-
-def _found(run: Any) -> FoundRun:
-    return FoundRun(
-        run_id=run.info.run_id,
-        run_name=run.info.run_name or "",
-        status=run.info.status,
-        artifact_dir=local_folder(run.info.artifact_uri),
-        tags=run.data.tags,
-    )
 
 
 def _quoted(text: str) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from runner.artifacts.copies import scratch
+from runner.artifacts.sending import send_files
 from runner.config import Config, to_toml
 from runner.context import RunContext
 from runner.errors import ConfigError, Problem, TrackingError
-from runner.redaction import Redactor
-from runner.tracking import reaper, surroundings
-from runner.tracking.store import StoreLocation, errors_of, hide_password
+from runner.redaction import Redactor, hide_password
+from runner.tracking import reaper, roots, surroundings
+from runner.tracking.store import StoreLocation, errors_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -50,6 +51,7 @@ class Recorder:
         self.client = client
         self.location = location
         self.redactor = redactor
+        self._sent: set[str] = set()
 
     def open(self, config: Config, sections: Mapping[str, Any]) -> RunContext:
         """Starts the run.
@@ -72,17 +74,16 @@ class Recorder:
                 run_name=config.run.run_name,
             )
             self._params(run.info.run_id, sections)
-        folder = local_folder(run.info.artifact_uri)
+        folder = roots.artifact_dir(run.info.artifact_uri, run.info.run_id, config.root)
+        store = roots.store_of(run.info.artifact_uri, self.location)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            snapshot = to_toml(config.written)
-            if self.redactor.clean(snapshot) != snapshot:
-                text = "a secret stands in the config; say ${NAME}, or %s can't be run again"
-                _log.warning(text, folder / SNAPSHOT_NAME)
-            self._write(folder / SNAPSHOT_NAME, snapshot.encode())
-            self._write(folder / PACKAGES_NAME, surroundings.packages().encode())
-            if git and git.dirty:
-                self._write(folder / PATCH_NAME, git.patch)
+            self._write_own(folder, config, git)
+            if store is not None:
+                scratch(config.root)
+                self._sent = send_files(folder, store)
+        except TrackingError as error:
+            self.close(run.info.run_id, "FAILED", {"runner.error": error.message})
+            raise
         except OSError as error:
             self.close(run.info.run_id, "FAILED", {"runner.error": str(error)})
             text = f"the run's artifact folder {folder} can't be written: {error.strerror}"
@@ -93,6 +94,7 @@ class Recorder:
             run_name=run.info.run_name,
             experiment_id=str(experiment.experiment_id),
             artifact_dir=folder,
+            store=store,
         )
 
     def log(
@@ -120,6 +122,15 @@ class Recorder:
         with errors_of(self.location):
             self.client.set_terminated(run_id, status=status)
 
+    def send_rest(self, context: RunContext) -> None:
+        """Sends what was written to the artifact directory since the run was opened: the log."""
+        if context.store is None:
+            return
+        try:
+            send_files(context.artifact_dir, context.store, but=self._sent)
+        except TrackingError as error:
+            _log.warning("the log of this run stays on this machine: %s", error.message)
+
     def _experiment(self, config: Config) -> Any:
         from mlflow.exceptions import MlflowException
 
@@ -128,7 +139,8 @@ class Recorder:
         if found is None:
             root = self.location.artifact_root
             remote = self.location.uri.startswith("http") and root is not None
-            place = f"{root}/{name}" if remote else None  # a database store appends the id itself
+            # A database store appends the id itself.
+            place = roots.place_below(root, name) if remote and root else None
             try:
                 created = self.client.create_experiment(name, artifact_location=place)
                 return self.client.get_experiment(created)
@@ -145,11 +157,12 @@ class Recorder:
 
     def _check_artifact_root(self, experiment: Any, config: Config) -> None:
         """MLflow fixes the place of artifacts when an experiment is created."""
-        place = local_folder(experiment.artifact_location)
+        place = str(experiment.artifact_location)
+        roots.refuse_unusable(place)
         root = self.location.artifact_root
-        if config.run.artifact_root and root and not place.is_relative_to(local_folder(root)):
+        if config.run.artifact_root and root and not roots.is_below(place, root):
             text = "the experiment %r keeps its artifacts in %s; artifact_root is for new ones"
-            _log.warning(text, experiment.name, place)
+            _log.warning(text, experiment.name, hide_password(place))
 
     def _tags(self, config: Config, git: surroundings.GitState | None) -> dict[str, str]:
         tags = {
@@ -185,26 +198,20 @@ class Recorder:
             for name, value in tags.items()
         }
 
+    def _write_own(self, folder: Path, config: Config, git: surroundings.GitState | None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        snapshot = to_toml(config.written)
+        if self.redactor.clean(snapshot) != snapshot:
+            text = "a secret stands in the config; say ${NAME}, or %s can't be run again"
+            _log.warning(text, folder / SNAPSHOT_NAME)
+        self._write(folder / SNAPSHOT_NAME, snapshot.encode())
+        self._write(folder / PACKAGES_NAME, surroundings.packages().encode())
+        if git and git.dirty:
+            self._write(folder / PATCH_NAME, git.patch)
+
     def _write(self, path: Path, content: bytes) -> None:
         text = hide_password(content.decode(errors="surrogateescape"))
         path.write_bytes(self.redactor.clean(text).encode(errors="surrogateescape"))
-
-
-def local_folder(artifact_uri: str) -> Path:
-    """The folder of a run's artifacts on this machine.
-
-    Raises:
-        TrackingError: they are kept elsewhere.
-    """
-    from mlflow.utils.file_utils import local_file_uri_to_path
-
-    if re.match(r"[a-zA-Z][\w+.-]+:", artifact_uri) and not artifact_uri.startswith("file:"):
-        raise TrackingError(
-            f"the artifacts of this experiment are kept at {artifact_uri}, not in a folder "
-            "that this machine can write to",
-            "set [RunConfig] artifact_root to a shared folder, and a new experiment_name",
-        )
-    return Path(os.path.abspath(local_file_uri_to_path(artifact_uri)))
 
 
 def flatten(sections: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import socket
 import time
 import urllib.error
@@ -18,9 +17,11 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from filelock import FileLock
 
+from runner.artifacts.store import is_remote, unusable
 from runner.config import Config
 from runner.config.model import absolute
 from runner.errors import ConfigError, Problem, TrackingError
+from runner.redaction import hide_password
 from runner.tracking import plugin
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ _log = logging.getLogger(__name__)
 
 _PATIENCE = 6.0  # seconds; a server that just starts gets a chance, a dead one is named soon
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
-_PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
 _QUIET = ("alembic", "mlflow.store.db.utils", "mlflow.store.db")
 
 
@@ -40,7 +40,8 @@ class StoreLocation:
 
     Attributes:
         uri: MLflow's tracking URI, absolute.
-        artifact_root: where new experiments keep artifacts; None leaves it to the server.
+        artifact_root: where new experiments keep artifacts, a folder or a remote URI; None
+            leaves it to the server.
     """
 
     uri: str
@@ -63,7 +64,8 @@ def locate(config: Config) -> StoreLocation:
     """Resolves the store against the project's root: SQLite and `mlruns` in it by default.
 
     Raises:
-        ConfigError: the URI is of a kind that MLflow does not serve any more.
+        ConfigError: the URI is of a kind that MLflow does not serve any more, or artifacts can't
+            be kept where they should.
     """
     uri = config.run.tracking_uri or "sqlite:///mlflow.db"
     scheme = urlsplit(uri).scheme.split("+")[0]
@@ -77,24 +79,28 @@ def locate(config: Config) -> StoreLocation:
     root = config.run.artifact_root
     if root is None:
         root = None if scheme in ("http", "https") else "mlruns"
-    if root is not None and "://" in root.removeprefix("file://"):
-        where = config.origins.get("RunConfig.artifact_root", "config")
-        text = f"{root!r} is no folder; outputs are written to folders only, so far"
-        raise ConfigError([Problem(where, "RunConfig.artifact_root", text)])
-    if root is not None:
+    if root is not None and is_remote(root):
+        root = _remote_root(config, root, server=scheme in ("http", "https"))
+    elif root is not None:
         # MLflow decodes percent signs even in a plain path.
         root = str(absolute(config.root, root)).replace("%", "%25")
     return StoreLocation(uri, root)
 
 
+def _remote_root(config: Config, root: str, *, server: bool) -> str:
+    problem = unusable(root)
+    if root.startswith("mlflow-artifacts:") and not server:
+        problem = "only a tracking server keeps artifacts there, and tracking_uri is none"
+    if problem:
+        where = config.origins.get("RunConfig.artifact_root", "config")
+        text = f"{hide_password(root)!r}: {problem}"
+        raise ConfigError([Problem(where, "RunConfig.artifact_root", text)])
+    return root.rstrip("/")
+
+
 def sqlite_uri(path: Path) -> str:
     """The URI of a database file; `%` and `?` have a meaning in it and are quoted."""
     return f"sqlite:///{str(path).replace('%', '%25').replace('?', '%3F')}"
-
-
-def hide_password(text: str) -> str:
-    """Any text with ``***`` for the passwords of the URLs in it."""
-    return _PASSWORD.sub(r"\1:***@", text)
 
 
 def connect(location: StoreLocation) -> MlflowClient:
