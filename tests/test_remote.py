@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.artifacts import contents
-from runner.artifacts.remote_index import Pointer
-from runner.artifacts.store import is_remote, parent, unusable
-from runner.errors import ConfigError, TrackingError
+from runner.artifacts import manifest as manifests
+from runner.artifacts.copies import Copies
+from runner.artifacts.remote_index import Pointer, RemoteIndex
+from runner.artifacts.store import ArtifactStore, is_remote, parent, unusable
+from runner.errors import ConfigError, MissingInputError, TrackingError
 from tests.conftest import PIPELINE, Project
 from tests.servers import BUCKET, FIXTURES, S3_KEYS, free_port
 
@@ -149,7 +151,7 @@ REUSED = {"Write": "reused", "Count": "reused"}
 RAN = {"Write": "ran", "Count": "ran"}
 
 
-def test_a_run_sends_everything_the_manifest_last(remote: Project, place: Place) -> None:
+def test_a_run_sends_everything(remote: Project, place: Place) -> None:
     report = remote.run_here()
     assert outcomes(report) == RAN
     assert report.artifact_dir.is_relative_to(remote.root / ".runner")
@@ -162,6 +164,22 @@ def test_a_run_sends_everything_the_manifest_last(remote: Project, place: Place)
     assert place.read(place.one("Count/count.txt")) == b"5"
     assert b"FINISHED" in place.read(place.one("runner.log"))
     assert "Count" in place.read(place.one("luigi.toml")).decode()
+
+
+def test_no_manifest_is_sent_before_all_files_are(
+    project: Project, bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.artifacts.store._ATTEMPTS", 1)
+    project.pipeline()
+    folder = directory(project.run_here(), "Write")
+    store = ArtifactStore(f"s3://{BUCKET}/{tmp_path.name}", "")
+    (folder / "text.txt").rename(folder / "elsewhere")
+    with pytest.raises(TrackingError, match=r"can't be written: .*text\.txt"):
+        store.send(folder, "Write")
+    assert store.files("Write") == {}
+    (folder / "elsewhere").rename(folder / "text.txt")
+    store.send(folder, "Write")
+    assert set(store.files("Write")) == {"text.txt", "manifest.json"}
 
 
 def test_another_clone_reuses_and_computes_nothing(
@@ -259,10 +277,34 @@ def test_a_pin_to_a_remote_run(remote: Project, clone: Project, place: Place) ->
     by_id = clone.run_here(f"PathConfig.Write=runs:/{report.run_id}/Write", pins[1])
     assert directory(by_id, "Write") == directory(report, "Write")
     assert first.run_id in str(directory(by_id, "Write"))
+    with pytest.raises(MissingInputError, match=rf"recent runs .*run:{first.run_id[:8]}"):
+        clone.run_here("PathConfig.Write=run:nosuch", dry_run=True)
+    path = place.one(f"{first.run_id}/artifacts/Count/count.txt")
+    place.write(path, b"7")
+    with pytest.raises(MissingInputError, match=r"Count is damaged: count.txt has other"):
+        clone.run_here("PathConfig.Count=run:calm-fox", pins[1])
 
 
-def test_files_of_any_kind_come_back_the_same(remote: Project, clone: Project) -> None:
+def test_what_was_computed_here_meanwhile_is_found(
+    project: Project, bucket: Any, tmp_path: Path
+) -> None:
+    configured(project, OnS3(bucket, tmp_path.name, project.root / "mlflow.db"))
+    root = ArtifactStore(f"s3://{BUCKET}/{tmp_path.name}", "")
+    local = project.root / ".runner" / "artifacts"
+    index = RemoteIndex(root, Copies(project.root), local)
+    assert index.find("0" * 64) is None  # the listing is from before the run
+    report = project.run_here()
+    manifest = manifests.read(directory(report, "Count"))
+    assert manifest is not None and manifest.fingerprint is not None
+    found = index.find(manifest.fingerprint)
+    assert found is not None and found.directory == directory(report, "Count")
+
+
+def test_files_of_any_kind_come_back_the_same(
+    remote: Project, clone: Project, place: Place
+) -> None:
     code = """
+    import mlflow
     from runner import RunTask, requires
 
     class Many(RunTask):
@@ -275,6 +317,7 @@ def test_files_of_any_kind_come_back_the_same(remote: Project, clone: Project) -
                 path.write_text(name)
             (self.outputs["folder"] / "deep" / "link").symlink_to("a b")
             self.outputs["empty"].mkdir()
+            mlflow.log_text("by MLflow itself", "Many/note.txt")
             self.outputs["big"].write_bytes(bytes(range(256)) * 40_000)
 
     @requires(Many)
@@ -292,6 +335,7 @@ def test_files_of_any_kind_come_back_the_same(remote: Project, clone: Project) -
     assert set(outcomes(again).values()) == {"reused"}
     made, fetched = directory(first, "Many"), directory(again, "Many")
     assert (fetched / "void").is_dir()
+    assert place.read(place.one("Many/note.txt")) == b"by MLflow itself"
     names = {name: path.read_bytes() for name, path in contents.files_below(made)}
     assert {name: path.read_bytes() for name, path in contents.files_below(fetched)} == names
 

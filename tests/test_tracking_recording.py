@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from runner.errors import ConfigError, TrackingError
-from runner.tracking.recording import flatten, local_folder
+from runner.tracking.recording import flatten
+from runner.tracking.roots import local_folder
 from tests.conftest import Project
 
 

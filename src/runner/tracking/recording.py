@@ -128,8 +128,8 @@ class Recorder:
             return
         try:
             send_files(context.artifact_dir, context.store, but=self._sent)
-        except TrackingError as error:
-            _log.warning("the log of this run stays on this machine: %s", error.message)
+        except (TrackingError, OSError) as error:
+            _log.warning("the log of this run stays on this machine: %s", error)
 
     def _experiment(self, config: Config) -> Any:
         from mlflow.exceptions import MlflowException
