@@ -158,7 +158,7 @@ class Recorder:
     def _check_artifact_root(self, experiment: Any, config: Config) -> None:
         """MLflow fixes the place of artifacts when an experiment is created."""
         place = str(experiment.artifact_location)
-        roots.refuse_unusable(place)
+        roots.check_reachable(place, self.location)
         root = self.location.artifact_root
         if config.run.artifact_root and root and not roots.is_below(place, root):
             text = "the experiment %r keeps its artifacts in %s; artifact_root is for new ones"

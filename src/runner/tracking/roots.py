@@ -12,11 +12,10 @@ from urllib.parse import quote, unquote
 
 from runner.artifacts import copies
 from runner.artifacts.copies import Copies
-from runner.artifacts.index import ReuseIndex
+from runner.artifacts.index import FOLDER, ReuseIndex
 from runner.artifacts.remote_index import RemoteIndex
-from runner.artifacts.store import ArtifactStore, is_remote, parent, unusable
+from runner.artifacts.store import ArtifactStore, is_remote, parent
 from runner.config import Config
-from runner.errors import TrackingError
 from runner.tracking.store import StoreLocation, errors_of
 
 if TYPE_CHECKING:
@@ -54,7 +53,6 @@ def index_of(
         return None
     if not is_remote(root):
         return ReuseIndex(Path(unquote(root.removeprefix("file://"))), digests=verify)
-    refuse_unusable(root)
     local = copies.run_folder(config.root, "").parent
     return RemoteIndex(ArtifactStore(root, location.uri), found, local, digests=verify)
 
@@ -85,11 +83,10 @@ def planned_dir(location: StoreLocation, root: Path) -> Path:
     return root / "mlruns" if found is None or is_remote(found) else Path(unquote(found))
 
 
-def refuse_unusable(artifact_uri: str) -> None:
-    """Raises TrackingError when artifacts can't be kept there from this machine."""
-    if is_remote(artifact_uri) and (problem := unusable(artifact_uri)):
-        text = f"the artifacts of this experiment are kept at {artifact_uri}: {problem}"
-        raise TrackingError(text)
+def check_reachable(artifact_uri: str, location: StoreLocation) -> None:
+    """Raises TrackingError when artifacts that are kept there can't be reached from here."""
+    if store := store_of(artifact_uri, location):
+        store.names(FOLDER)
 
 
 def place_below(root: str, experiment: str) -> str:
