@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner import config as configs
 from runner import luigi_parser, settings
-from runner.artifacts import contents, publish
+from runner.artifacts import publish
 from runner.artifacts.manifest import Maker, Manifest
 from runner.context import using
 from runner.planning import make_plan

@@ -17,6 +17,7 @@ from runner.artifacts import manifest as manifests
 from runner.artifacts.manifest import InputRecord, Manifest
 from runner.context import RunContext
 from runner.lineage import LineageLog
+from runner.redaction import hide_password
 from runner.report import Report, TaskReport
 from runner.report_page import page, plots
 from runner.report_page.content import Facts
@@ -24,7 +25,7 @@ from runner.report_page.plots import Image
 from runner.tracking import datasets
 from runner.tracking.datasets import Dataset
 from runner.tracking.recording import Recorder
-from runner.tracking.store import errors_of, hide_password
+from runner.tracking.store import errors_of
 
 _log = logging.getLogger(__name__)
 

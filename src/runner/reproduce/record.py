@@ -95,6 +95,7 @@ class Record:
     @property
     def packages(self) -> list[str] | None:
         """What was installed, a line a package; None when that was not recorded."""
+        self.run.fetch_own(PACKAGES_NAME)
         path = self.run.artifact_dir / PACKAGES_NAME
         return path.read_text(encoding="utf-8").splitlines() if path.is_file() else None
 
@@ -118,6 +119,7 @@ class Record:
         return self._artifact(PATCH_NAME).read_bytes() if dirty else b""
 
     def _artifact(self, name: str) -> Path:
+        self.run.fetch_own(name)
         path = self.run.artifact_dir / name
         if not path.is_file():
             text = f"the run {self.shown} has no {name} any more: {path}"
@@ -191,8 +193,7 @@ def _tasks(
     run: FoundRun, lookup: RunLookup
 ) -> tuple[tuple[TaskResult, ...], tuple[str, ...], dict[str, str]]:
     """What a run shows as its result, followed to where that was computed, from end to start."""
-    own = (path.parent.name for path in run.artifact_dir.glob(f"*/{manifests.NAME}"))
-    waiting = deque((run, name) for name in sorted({*own, *run.reused}))
+    waiting = deque((run, name) for name in sorted({*run.completed(), *run.reused}))
     seen = {name for _, name in waiting}
     found: list[TaskResult] = []
     lost: list[str] = []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from runner import config as configs
 from runner import signals
+from runner.artifacts.copies import Copies
 from runner.config import Config
 from runner.errors import MissingInputError
 from runner.redaction import MASK, Redactor
@@ -67,7 +68,7 @@ def reproduce(asked: Asked, settings: Settings) -> Verdict:
         config = configs.load(asked.files, settings=settings)
         location = store.locate(config)
         client = store.connect(location)
-        lookup = RunLookup(lambda: client, location)
+        lookup = RunLookup(lambda: client, location, Copies(config.root))
         with store.errors_of(location):
             reaper.reap(client)
             run = records.find(asked.run, config.run.experiment_name, client, lookup)
@@ -93,7 +94,7 @@ class _Reproduction:
         self._settings = settings
         self._client = client
         self._location = location
-        self._lookup = RunLookup(lambda: client, location)
+        self._lookup = RunLookup(lambda: client, location, Copies(settings.root))
 
     def execute(self, received: Signals) -> Verdict:
         record = self._record

@@ -56,6 +56,14 @@ class FoundRun:
         self.fetch_own(lineage_table.NAME if lineage_table.TAG in self.tags else "")
         return {**lineage_table.read(self.artifact_dir, self.tags), **named}
 
+    def completed(self) -> list[str]:
+        """Names of the directories of the tasks that the run itself completed."""
+        if self.store is None:
+            found = self.artifact_dir.glob(f"*/{manifests.NAME}")
+            return sorted(path.parent.name for path in found)
+        paths = (path.split("/") for path in self.store.files(""))
+        return sorted(folder for folder, *name in paths if name == [manifests.NAME])
+
     def fetch_own(self, name: str) -> None:
         """Copies a file that the runner wrote to this machine, where it lies elsewhere."""
         path = self.artifact_dir / name
