@@ -113,7 +113,9 @@ def make_plan(
     folder = roots.planned_dir(location, config.root) / PLANNED_RUN
     context = RunContext(config, run_id="", run_name="", experiment_id="", artifact_dir=folder)
     automatic = config.run.reuse == "auto"
-    index = roots.index_of(config, location, connect, copies, verify=verify) if automatic else None
+    index = None
+    if automatic or not peek:  # what a run makes is offered to later ones, however it reuses itself
+        index = roots.index_of(config, location, connect, copies, verify=verify)
     reuse = Reuse(_kitchen(config, project), index, automatic=automatic)
     with using(context):
         graph = TaskGraph.of(_root(config, project))
