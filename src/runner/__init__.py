@@ -9,12 +9,16 @@ Nothing heavy is imported before it is asked for.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.declared import TaskConfig, requires
     from runner.inputs import Source
     from runner.task import RunTask
+
+#: When this process began to import the runner, in ns since the epoch.
+IMPORTED = time.time_ns()
 
 __all__ = ["RunTask", "Source", "TaskConfig", "requires"]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
@@ -102,8 +103,15 @@ def _asked(task: luigi.Task) -> list[luigi.Task]:
     plain = type(task).deps is luigi.Task.deps and type(task)._requires is luigi.Task._requires
     if run is None or run.run_id or not plain:
         return list(task.deps())
-    run.required[task.task_id] = task.requires()
+    run.required[task.task_id] = _kept(task.requires())
     return list(flatten(run.required[task.task_id]))
+
+
+def _kept(required: Any) -> Any:
+    """A generator can be looked at once only."""
+    if isinstance(required, Mapping):
+        return {name: _kept(inner) for name, inner in required.items()}
+    return list(required) if isinstance(required, Iterator) else required
 
 
 def _one_class_a_name(classes: dict[str, type], task: luigi.Task) -> None:

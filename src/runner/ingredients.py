@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from luigi.task import flatten
 from runner import inputs, upstream
 from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
-from runner.artifacts.code import Code, CodeReader, NoCode
+from runner.artifacts.code import UNPICKLES, Code, CodeReader, NoCode
 from runner.artifacts.fingerprint import Ingredients, digest_of
 from runner.artifacts.manifest import InputRecord
 from runner.artifacts.reading import Reading
@@ -22,15 +22,9 @@ from runner.declared import config_class
 from runner.task import RunTask
 
 #: What code may ask for beside its own inputs, outputs and config, and what that can lead to.
-_REQUIREMENTS = frozenset("requires deps _requires".split())
-_PLACES = frozenset("path_config artifacts_uri_path run_context placement".split())
-_CONFIGS = frozenset("get_config configuration run_context LuigiConfigParser".split())
-
-#: Code that reads objects back, the classes of which may be the project's own.
-_PICKLES = frozenset(
-    "pickle cloudpickle dill joblib skops torch shelve jsonpickle read_pickle load_model "
-    "allow_pickle".split()
-)
+_REQUIREMENTS = frozenset("requires deps _requires clone_parent clone_parents".split())
+_PLACES = frozenset("path_config artifacts_uri_path run_context placement current".split())
+_CONFIGS = frozenset("get_config configuration run_context current LuigiConfigParser".split())
 
 
 class Unsettled(Exception):
@@ -80,7 +74,7 @@ class Kitchen:
             version=str(task.version),
             params=_params(task, private=False),
             code=code,
-            inputs=dict(self._inputs(task, code)),
+            inputs=_unique(self._inputs(task, code)),
             packages={name: _version(name) for name in sorted(packages)},
             beside=beside,
         )
@@ -117,9 +111,12 @@ class Kitchen:
             if _is_settings(cls):
                 yield f"values of {family}", digest_of(_all_params(cls()))
         if code.asks & _CONFIGS:
-            yield "the whole config", digest_of(config.sections)
-        if code.asks & _PICKLES:
-            yield "code of objects that it reads", self._objects(task)
+            yield "the whole config", digest_of([config.run, config.sections])
+        if code.asks & _PLACES:
+            texts = {n: text for n, text in config.paths.items() if not config.path(n).exists()}
+            yield "paths", digest_of(texts)
+        if UNPICKLES in code.asks:
+            yield "code of objects that it reads", self._objects(task, code)
         if code.asks & _REQUIREMENTS:
             for number, required in enumerate(upstream.all_of(task)):
                 name = f"{required.get_task_family()} ({number}) as an object"
@@ -131,8 +128,13 @@ class Kitchen:
             self._configs[type(task)] = digest_of(task.section_values())
         return self._configs[type(task)]
 
-    def _objects(self, task: RunTask) -> str:
-        """A digest over what required tasks may have pickled: a pickle holds names, not code."""
+    def _objects(self, task: RunTask, code: Code) -> str:
+        """A digest over what may come out of a pickle, which holds names, not code.
+
+        From a required task come what that one names; from elsewhere anything.
+        """
+        if task.sources or task.older_form or code.asks & _PLACES:
+            return self._reader.digest_of_all()
         classes = {type(one) for one in upstream.all_of(task) if isinstance(one, RunTask)}
         places = {place for cls in classes for place in self._code_of(cls).objects}
         try:
@@ -195,7 +197,10 @@ class Kitchen:
         if any(path is None or not Path(path).exists() for path in paths):
             raise Unsettled(f"{family} has outputs that are no files")
         found = [Path(str(path)) for path in paths]
-        parts = {str(n): self._reading.record(path, path).digest for n, path in enumerate(found)}
+        parts = {
+            f"{number} {key} {path.name}": self._reading.record(path, path).digest
+            for number, (key, path) in enumerate(zip(_keys(task.output()), found, strict=True))
+        }
         return InputRecord(kind="task", path=family, digest=contents.combined(parts))
 
     def _content_of(self, directory: Path) -> str:
@@ -203,6 +208,27 @@ class Kitchen:
         if manifest is not None:
             return contents.content(manifest)
         return self._reading.record(directory, directory).digest
+
+
+def _unique(pairs: Iterable[tuple[str, InputRecord]]) -> dict[str, InputRecord]:
+    """Inputs by name; a source and a task may be called the same."""
+    found: dict[str, InputRecord] = {}
+    for name, record in pairs:
+        number = 1
+        while (key := name if number == 1 else f"{name} ({record.kind} {number})") in found:
+            number += 1
+        found[key] = record
+    return found
+
+
+def _keys(structure: Any) -> list[str]:
+    """The keys of dicts that lead to each of the targets that `flatten` finds, in its order."""
+    if isinstance(structure, Mapping):
+        pairs = ((key, inner) for key, value in structure.items() for inner in _keys(value))
+        return [f"{key}.{inner}" for key, inner in pairs]
+    if isinstance(structure, list | tuple):
+        return [key for value in structure for key in _keys(value)]
+    return [""] * len(flatten(structure))
 
 
 def _params(task: luigi.Task, *, private: bool) -> dict[str, str]:

@@ -76,7 +76,7 @@ class ProjectTasks:
         module = self._import(name)
         self._check_place(module)
         yield module
-        paths = getattr(module, "__path__", None)
+        paths = vars(module).get("__path__")
         for found in pkgutil.walk_packages(paths, f"{name}.") if paths else ():
             # `trainer-old.py` is nobody's module: no import statement can name it.
             last = found.name.rpartition(".")[2]
@@ -148,6 +148,7 @@ def unload() -> None:
 
 
 def _inside(module: ModuleType, root: Path) -> bool:
-    files = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+    members = vars(module)  # a module's own `__getattr__` is not asked
+    files = [members.get("__file__"), *members.get("__path__", ())]
     paths = [Path(file) for file in files if isinstance(file, str)]
     return any(p.is_relative_to(root) and "site-packages" not in p.parts for p in paths)

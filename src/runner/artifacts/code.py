@@ -21,7 +21,9 @@ from blake3 import blake3
 from runner.artifacts.contents import key_of
 from runner.artifacts.resolve import WHOLE, Place
 from runner.artifacts.sources import Edited, Sources
-from runner.artifacts.walk import IMPORT, Walk
+from runner.artifacts.walk import IMPORT, UNPICKLES, Walk
+
+__all__ = ["UNPICKLES", "Code", "CodeReader", "NoCode"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class CodeReader:
         self._is_task = is_task
         self._is_settings = is_settings
         self._loaded = sorted(loaded)
-        self._sources = Sources(begun)
+        self._sources = Sources(begun, frozenset(self._loaded))
 
     def of(self, cls: type, more: Iterable[type] = ()) -> Code:
         """The code that a class reaches.
@@ -98,7 +100,7 @@ class CodeReader:
             raise NoCode("its code is in no file of the project")
         pieces = walk.pieces
         found = [self._sources.of(module) for module in walk.modules]
-        later = {s.path: s.key for s in found if s is not None and s.name not in sys.modules}
+        later = {s.path: s.key for s in found if s is not None and not s.imported}
         objects = tuple(sorted(walk.classes_made | set(filter(self._is_object, walk.handed_on))))
         return Code(
             pieces, _digest(pieces), tuple(walk.classes), frozenset(walk.asks), objects, later
@@ -112,6 +114,17 @@ class CodeReader:
         """
         walk = Walk(self._sources, self._is_task, self._is_settings, ())
         walk.waiting += [(*place, False) for place in places if place[1] != WHOLE]
+        self._follow(walk)
+        return _digest(walk.pieces)
+
+    def digest_of_all(self) -> str:
+        """A digest over all of the user's modules.
+
+        Raises:
+            NoCode: a module can't be read.
+        """
+        walk = Walk(self._sources, self._is_task, self._is_settings, ())
+        walk.waiting += [(name, WHOLE, False) for name in self._sources.all()]
         self._follow(walk)
         return _digest(walk.pieces)
 

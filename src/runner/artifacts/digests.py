@@ -106,7 +106,8 @@ def listing(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
             real = os.path.realpath(os.path.join(where, name))
             if os.path.islink(os.path.join(where, name)) and real in seen:
                 folders.remove(name)
-                texts[(inside / name).as_posix()] = "a link to a folder that is there already"
+                leads = os.path.relpath(real, os.path.realpath(folder))
+                texts[(inside / name).as_posix()] = f"a link to a folder seen before: {leads}"
             seen.add(real)
         for name in names:
             path = Path(where, name)

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from blake3 import blake3
+from pydantic import ConfigDict, TypeAdapter
 
 from runner.artifacts import contents
 from runner.artifacts.manifest import NAME, DynamicRecord, Manifest
@@ -37,6 +38,8 @@ class Entry:
         created: when it was published, ISO 8601.
         dynamic: what `run()` asked for while it ran: family, parameters, digest of the content.
     """
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")
 
     directory: str
     manifest: tuple[str, int, int]
@@ -91,16 +94,10 @@ class Entry:
     def read(cls, text: bytes) -> Entry | None:
         """An entry as it was written; None when it is none."""
         try:
-            values: Any = json.loads(text)
-            if values["version"] != _VERSION:
-                return None
-            values["manifest"] = tuple(values["manifest"])
-            values["files"] = tuple(EntryFile(*file) for file in values["files"])
-            values["folders"] = tuple(values["folders"])
-            values["dynamic"] = tuple((t, p, d) for t, p, d in values["dynamic"])
-            datetime.fromisoformat(values["created"])
-            return cls(**values)
-        except (ValueError, TypeError, KeyError, RecursionError):
+            found = _ENTRY.validate_json(text)
+            datetime.fromisoformat(found.created)
+            return found if found.version == _VERSION else None
+        except (ValueError, RecursionError):
             return None
 
     def written(self) -> bytes:
@@ -114,12 +111,17 @@ class Entry:
             as_before = (found.st_size, found.st_mtime_ns) == self.manifest[1:]
             if (digests or not as_before) and _digest(Path(path)) != self.manifest[0]:
                 return "its manifest is not the one that was published"
+            return contents.damage(directory, self, digests=digests)
         except OSError as error:
             return f"its manifest can't be read: {error.strerror}"
-        return contents.damage(directory, self, digests=digests)
+        except ValueError as error:  # such as a NUL in a path
+            return str(error)
 
     def records(self) -> list[DynamicRecord]:
         return [DynamicRecord(task=t, params=dict(p), digest=d) for t, p, d in self.dynamic]
+
+
+_ENTRY = TypeAdapter(Entry)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 from runner.artifacts.code import Code
 from runner.artifacts.manifest import InputRecord
 
-_FORMAT = "runner-fingerprint-2"  # a change of what is hashed, or how, must change this
+_FORMAT = "runner-fingerprint-3"  # a change of what is hashed, or how, must change this
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _WRITTEN = (PurePath, Decimal, UUID, timedelta, complex)  # types whose `str` says all
 
@@ -60,11 +60,17 @@ class Ingredients:
             self.version,
             sorted(self.params.items()),
             self.code.digest,
-            [(name, found.kind, found.digest) for name, found in self.inputs.items()],
+            [(name, found.kind, *_said(found)) for name, found in self.inputs.items()],
             sorted(self.packages.items()),
             sorted(self.beside.items()),
         )
         return _hashed(record)
+
+
+def _said(found: InputRecord) -> tuple[str, str]:
+    """A file is known to the task by its name as well, a folder by the names in it."""
+    name = "" if found.files or found.kind == "task" else PurePath(found.path).name
+    return found.digest, name
 
 
 def digest_of(value: Any) -> str:

@@ -42,6 +42,9 @@ def named_in(node: ast.AST) -> Named:
             attributes.add(inner.attr)
         elif isinstance(inner, Importing):
             imports.append(inner)
+            attributes.update(alias.name.rpartition(".")[2] for alias in inner.names)
+        elif isinstance(inner, ast.keyword) and inner.arg:
+            attributes.add(inner.arg)
         elif isinstance(inner, ast.Call):
             called.add(id(inner.func))
         attributes.update(_asked_by_string(inner))

@@ -53,6 +53,11 @@ def open_partial(directory: Path, outputs: Iterable[str] = ()) -> Path:
     return partial
 
 
+def discard_partial(directory: Path) -> None:
+    """Removes what an execution that is not needed any more has written."""
+    shutil.rmtree(partial_of(directory), ignore_errors=True)
+
+
 def refuse_overwriting(directory: Path) -> None:
     """Raises PublishError when the directory holds a finished task."""
     if (directory / manifests.NAME).exists():

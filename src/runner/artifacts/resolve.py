@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from runner.artifacts.sources import Source, Sources, absolute
-from runner.artifacts.statements import Importing, bound_by
+from runner.artifacts.sources import Source, Sources
+from runner.artifacts.statements import Importing, absolute, bound_by
 
 WHOLE = "*"  # all that a module defines
 

@@ -18,9 +18,19 @@ IMPORT = "<import>"  # what it does when it is imported
 #: Asked for by these, any module of the user's may be reached.
 _ANYWHERE = frozenset(
     "__subclasses__ __import__ import_module spec_from_file_location reload iter_modules "
-    "walk_packages run_module run_path entry_points Register".split()
+    "walk_packages run_module run_path entry_points Register resolve_name locate get_task_cls "
+    "load_task".split()
 )
 _OWN_MODULE = frozenset("globals eval exec vars".split())
+
+#: These ask for source with its comments and docstrings.
+_RAW = frozenset("__doc__ getdoc getsource getsourcelines getsourcefile getcomments".split())
+
+#: Modules that write objects, and what of them, or of any module, reads objects back.
+_PICKLING = frozenset("pickle cloudpickle dill joblib skops torch".split())
+_READING = frozenset("load loads Unpickler".split())
+_UNPICKLING = frozenset("read_pickle load_model allow_pickle shelve jsonpickle".split())
+UNPICKLES = "<unpickles>"  # among what is asked for: code that reads objects back
 
 #: Methods that say what is read and written: what they look at is told in other ways.
 _DECLARING = frozenset("build_input_output_path_dicts output outputs".split())
@@ -90,6 +100,8 @@ class Walk:
             elif name == WHOLE:
                 self._keep(f"{module} (whole)", plain(source.tree))
                 self.waiting += [(module, bound, requiring) for bound in source.binds]
+                inner = (*source.stars, *self._sources.inside(module))
+                self.waiting += [(name, WHOLE, requiring) for name in inner]
             elif not self._ends(source, name, requiring):
                 self._bound(source, name, requiring)
 
@@ -112,7 +124,7 @@ class Walk:
                 self._value(source, statement)
             ):
                 for decorator in statement.decorator_list:
-                    self._effect(source, decorator, requiring=True)
+                    self._effect(source, decorator, requiring=_requires(source, decorator))
             else:
                 self._effect(source, statement, requiring=False)
         for statement in (s for group in source.binds.values() for s in group):
@@ -126,7 +138,7 @@ class Walk:
     def _is_registered(self, source: Source, statement: ast.ClassDef) -> bool:
         """Whether defining a class runs code of the user's, which may keep a list of classes."""
         cls = self._value(source, statement)
-        if not isinstance(cls, type) or self._is_task(cls):
+        if not isinstance(cls, type):
             return False
         hooks = [c for c in cls.__mro__[1:] if "__init_subclass__" in vars(c)]
         return any(self._sources.is_users(c.__module__) for c in (type(cls), *hooks))
@@ -166,6 +178,9 @@ class Walk:
             for piece, text in pieces_of(source.name, name, statement):
                 self._keep(piece, text)
             value = self._value(source, name)
+            imports = [n for n in getattr(statement, "body", ()) if isinstance(n, Importing)]
+            if isinstance(statement, ast.ClassDef):  # whose attributes they are, for `self.x` too
+                self.waiting += [(n, WHOLE, requiring) for n in imported_by(source, imports)]
             if isinstance(statement, ast.ClassDef) and (value in self._own or self._is_task(value)):
                 self._names_of_task(source, statement)
             else:
@@ -175,7 +190,7 @@ class Walk:
 
     def _names_of_task(self, source: Source, cls: ast.ClassDef) -> None:
         for decorator in cls.decorator_list:
-            self._names(source, decorator, requiring=True)
+            self._names(source, decorator, requiring=_requires(source, decorator))
         for node in (*cls.bases, *cls.keywords, *cls.body):
             name = node.name if isinstance(node, ast.FunctionDef) else ""
             self._names(source, node, requiring=name == "requires", declaring=name in _DECLARING)
@@ -190,15 +205,23 @@ class Walk:
     ) -> None:
         """Follows all that a piece of code names."""
         named = named_in(node)
-        if named.words & _OWN_MODULE:
+        asked = {chain[0] for chain in named.chains}
+        bound = [s for name in asked for s in source.binds.get(name, ())]
+        used = [*named.imports, *(s for s in bound if isinstance(s, Importing))]
+        modules = {name.partition(".")[0] for name in imported_by(source, used)}
+        aliases = [alias for s in used for alias in s.names]
+        words = named.words | {a.name for a in aliases if (a.asname or a.name) in asked}
+        if words & _OWN_MODULE:
             self.waiting.append((source.name, WHOLE, requiring))
-        if named.words & _ANYWHERE or ("sys", "modules") in {c[:2] for c in named.chains}:
+        if words & _ANYWHERE or ("sys" in modules and "modules" in words):
             self.waiting += [(name, WHOLE, requiring) for name in self._sources.all()]
+        if words & _RAW:
+            for name in [source.name] if words & _RAW == {"__doc__"} else self._sources.all():
+                self._keep(f"{name} (as written)", self._sources.written(name))
         if not requiring and not declaring:
-            self.asks |= named.words
-            bound = (s for chain in named.chains for s in source.binds.get(chain[0], ()))
-            used = [*named.imports, *(s for s in bound if isinstance(s, Importing))]
-            self.asks |= {name.partition(".")[0] for name in imported_by(source, used)}
+            self.asks |= words
+            if words & _UNPICKLING or (modules & _PICKLING and words & _READING):
+                self.asks.add(UNPICKLES)
         for place, handed_on in self._leads(source, named):
             self.waiting.append((*place, requiring))
             if handed_on:
@@ -216,3 +239,13 @@ class Walk:
             handed_on = chain in named.handed_on
             places = resolved(self._sources, source, chain, named.imports)
             yield from ((place, handed_on) for place in places)
+
+
+def _requires(source: Source, decorator: ast.expr) -> bool:
+    """Whether a decorator does no more than say what a task requires."""
+    func = decorator.func if isinstance(decorator, ast.Call) else decorator
+    chain = next(iter(named_in(func).chains), ("",))
+    bound = [s for s in source.binds.get(chain[0], ()) if isinstance(s, Importing)]
+    modules = {name.partition(".")[0] for name in imported_by(source, bound)}
+    names = {alias.name for s in bound for alias in s.names} | {*chain}
+    return modules <= {"runner", "luigi"} and bool(names & {"requires", "inherits"})

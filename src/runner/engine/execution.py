@@ -99,6 +99,8 @@ class Execution:
         if found is None:
             return False
         self._lock.close()
+        if self.outcome.seconds:  # it had begun, and waited for what it yielded
+            publish.discard_partial(task.placement.directory)
         self._context.places[task.task_id] = found
         self._context.finished.add(task.task_id)
         self.outcome.status = "reused"
