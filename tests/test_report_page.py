@@ -40,9 +40,9 @@ def facts(*tasks: TaskReport, status: Any = "FINISHED", **values: Any) -> Facts:
     given = {name: values.pop(name) for name in ("error", "traceback", "notes") if name in values}
     report = Report(status, "trial", tuple(tasks), run_id="0123abcd", run_name="first", **given)
     ids = list(by_id)
-    required = {down: [up] for up, down in pairwise(ids)}
+    edges = list(pairwise(ids))
     families = {task_id: task_id.removesuffix("_1") for task_id in ids}
-    return Facts(report, by_id, families, required, START, START + 10, **values)
+    return Facts(report, by_id, families, edges, START, START + 10, **values)
 
 
 class Page(HTMLParser):
@@ -124,7 +124,7 @@ def test_a_run_is_told_in_full() -> None:
         "first", "trial", "finished", "a note", "ada on engine", "aaaaaaaaaa on main, with changes",
         "python -m runner Fit", "luigi.toml, more.toml", "purpose = try", "seed 0 → 1", "2.5 s",
         "447.3 kB", "from early", "feedbeef", "0.8238", "nan", "elsewhere", "the run", "deep.er",
-        "Raw.train", "input/t.csv", "0f0f0f0f0f0f0f0f", "1.5 kB",
+        "Raw.train", "input/t.csv", "0f0f0f0f0f", "1.5 kB",
     ):  # fmt: skip
         assert said in found.text, said
     assert "hidden" not in found.text
@@ -248,6 +248,12 @@ def test_a_run_of_thousands_is_cut_short_and_says_so() -> None:
     assert "2000 more tasks are not in this table." in found.text and "it broke" in found.text
     assert "2500 more metrics" in found.text and "500 more parameters" in found.text
     assert "too many tasks of too many kinds" in found.text
+
+
+def test_a_circle_of_tasks_is_told_without_a_picture() -> None:
+    given = facts(REUSED, RAN)
+    found = rendered(replace(given, edges=[*given.edges, ("Fit_1", "Raw_1")]))
+    assert "or a circle of them" in found.text and "447.3 kB" in found.text
 
 
 def test_nothing_is_said_where_nothing_is_known() -> None:

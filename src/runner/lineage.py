@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
+import luigi
 from runner.context import RunContext
 from runner.report import TaskReport
 from runner.tracking import lineage_table
@@ -48,9 +50,9 @@ class LineageLog:
         self._reports = reports
         self._elsewhere: set[str] = set()
 
-    def add(self, task_ids: Iterable[str]) -> None:
+    def add(self, tasks: Iterable[luigi.Task]) -> None:
         """Tells of tasks that are placed; a run shows all metrics of its result."""
-        found = of(task_ids, self._context)
+        found = of(tasks, self._context)
         few_before = not self._as_table
         self._elsewhere.update(found.tags)
         tags = {} if self._as_table else found.tags
@@ -72,15 +74,15 @@ class LineageLog:
         return len(self._elsewhere) > MOST_TAGS
 
 
-def of(task_ids: Iterable[str], context: RunContext) -> Lineage:
+def of(tasks: Iterable[luigi.Task], context: RunContext) -> Lineage:
     """The lineage of those of the tasks whose outputs lie elsewhere."""
     found = Lineage()
-    names = _names(context)
-    for task_id in task_ids:
-        place = context.places.get(task_id)
+    for task in tasks:
+        place = context.places.get(task.task_id)
         if place is None:
             continue
-        name = names[task_id]
+        family = task.get_task_family()
+        name = family if len(context.families[family]) == 1 else task.task_id
         if place.decision == "reused":
             found.metrics |= place.metrics
             origin = place.origin.run_id if place.origin else ""
@@ -92,7 +94,11 @@ def of(task_ids: Iterable[str], context: RunContext) -> Lineage:
 
 
 def _rows(reports: Mapping[str, TaskReport], context: RunContext) -> Iterator[Row]:
-    names = _names(context)
+    names = {  # of the directories in which tasks are placed in a run
+        task_id: family if len(ids) == 1 else task_id
+        for family, ids in context.families.items()
+        for task_id in ids
+    }
     for task_id, report in reports.items():
         place = context.places.get(task_id)
         if place is None:  # a plain luigi task
@@ -109,12 +115,3 @@ def _rows(reports: Mapping[str, TaskReport], context: RunContext) -> Iterator[Ro
             seconds=report.seconds,
             bytes=report.size,
         )
-
-
-def _names(context: RunContext) -> dict[str, str]:
-    """The name of each task's directory, where it is placed in a run."""
-    return {
-        task_id: family if len(ids) == 1 else task_id
-        for family, ids in context.families.items()
-        for task_id in ids
-    }

@@ -70,7 +70,7 @@ class OpenRun:
         try:
             self._received.release()
             log.to_file(self._context.artifact_dir / LOG_NAME)
-            self._lineage.add(self._plan.needed)
+            self._lineage.add(self._plan.graph.tasks[i] for i in self._plan.needed)
             self._listener.opened(self._context, self._names_to_run())
             with using(self._context), active_run(self._context, self._plan.location):
                 succeeded = self._work()
@@ -115,14 +115,14 @@ class OpenRun:
         plan = self._plan
         new = place_dynamic(roots, lookup=plan.lookup, reuse=plan.reuse, forced=plan.forced)
         self._dynamic |= {task.task_id: task for task in new}
-        self._lineage.add([task.task_id for task in new])
+        self._lineage.add(new)
 
     def _ended(self, outcome: Outcome) -> None:
         outcome.error = self._recorder.redactor.clean(outcome.error)
         outcome.traceback = self._recorder.redactor.clean(outcome.traceback)
         self._outcomes[outcome.task.task_id] = outcome
         if outcome.status == "reused":
-            self._lineage.add([outcome.task.task_id])
+            self._lineage.add([outcome.task])
         self._listener.ended(summary.label(outcome.task, self._context), outcome)
 
     def _task_reports(self) -> dict[str, TaskReport]:

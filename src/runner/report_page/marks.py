@@ -49,22 +49,24 @@ def kind(status: str) -> str:
     return _KINDS.get(status, "idle")
 
 
-def picture(width: float, height: float, name: str, describing: str) -> Element:
+def picture(width: float | None, height: float, name: str, describing: str) -> Element:
     """An empty SVG with the style of pictures.
 
     Args:
+        width: in pixels; None for one that is as wide as there is room.
         name: its class.
         describing: what it shows, for those who can't see it.
     """
     attributes = {
         "xmlns": "http://www.w3.org/2000/svg",
         "class": f"picture {name}",
-        "viewBox": f"0 0 {number(width)} {number(height)}",
-        "width": number(width),
+        "width": "100%" if width is None else number(width),
         "height": number(height),
         "role": "img",
         "aria-label": describing,
     }
+    if width is not None:
+        attributes["viewBox"] = f"0 0 {number(width)} {number(height)}"
     return Element("svg", attributes)
 
 

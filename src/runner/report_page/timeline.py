@@ -11,21 +11,19 @@ from runner import quantities
 from runner.report_page import marks
 from runner.report_page.marks import number
 
-_MOST_ROWS = 50
-_ROW = 26.0  # pixels
-_BAR = 12.0
-_NAMES = 210.0  # width of the column of names
-_TIMES = 76.0  # and of that of durations
-_WIDTH = 1000.0
+_MOST_ROWS = 40
+_ROW = 36.0  # pixels
+_BAR = 9.0
 _HEAD = 26.0
 _TICKS = 8  # at most
+_LAST = 93.0  # per cent of the width up to which there is room for the words at a line
 _EM = 13.0
+_NAME = 30.0  # ems of a name, at most
 _STYLE = (
     ".timeline .grid{stroke:var(--line);stroke-width:1}"
-    ".timeline .grid.first{stroke:var(--edge)}"
-    ".timeline .bar{fill:var(--idle)}"
+    f".timeline .bar{{stroke:var(--idle);stroke-width:{_BAR:.0f}}}"
 ) + "".join(
-    f".timeline .{kind} .bar{{fill:var(--{kind})}}"
+    f".timeline .{kind} .bar{{stroke:var(--{kind})}}"
     for kind in ("ran", "reused", "failed", "stopped")
 )
 
@@ -56,7 +54,7 @@ def draw(rows: Sequence[Row], start: float, end: float) -> str:
     """The timeline of a run; empty when no task ran.
 
     Args:
-        rows: at most 50 of them are drawn, those that took longest.
+        rows: at most 40 of them are drawn, those that took longest.
         start, end: of the run, in seconds since the epoch.
     """
     ran = [row for row in rows if row.spans]
@@ -66,13 +64,12 @@ def draw(rows: Sequence[Row], start: float, end: float) -> str:
     shown = sorted(longest, key=lambda row: row.spans[0])
     start = min(start, shown[0].spans[0][0])
     end = max(end, *(row.spans[-1][1] for row in shown), start + 1e-3)
-    height = _HEAD + _ROW * len(shown) + 8
-    svg = marks.picture(_WIDTH, height, "timeline", f"when each of {len(shown)} tasks ran")
+    said = f"when each of {len(shown)} tasks ran"
+    svg = marks.picture(None, _HEAD + _ROW * len(shown) + 4, "timeline", said)
     SubElement(svg, "style").text = marks.COLOURS + marks.STYLE + _STYLE
-    scale = (_WIDTH - _NAMES - _TIMES) / (end - start)
-    _grid(svg, end - start, scale, height - 4)
+    _grid(svg, end - start, _HEAD + _ROW * len(shown))
     for at, row in enumerate(shown):
-        _row(svg, row, _HEAD + _ROW * at, start, scale)
+        _row(svg, row, _HEAD + _ROW * at, start, end - start)
     return marks.written(svg)
 
 
@@ -81,14 +78,16 @@ def left_out(rows: Sequence[Row]) -> int:
     return max(0, sum(bool(row.spans) for row in rows) - _MOST_ROWS)
 
 
-def _grid(svg: Element, length: float, scale: float, bottom: float) -> None:
+def _grid(svg: Element, length: float, bottom: float) -> None:
     step = _step(length)
     group = SubElement(svg, "g")
     for at in range(int(length / step) + 1):
-        x = _NAMES + at * step * scale
-        line = {"x1": number(x), "x2": number(x), "y1": "18", "y2": number(bottom)}
-        SubElement(group, "line", {"class": "grid" if at else "grid first", **line})
-        marks.text(group, x, 11, _said(at * step, step), class_="soft", text_anchor="middle")
+        share = 100 * at * step / length
+        place = {"x1": _percent(share), "x2": _percent(share), "y1": "0", "y2": number(bottom)}
+        SubElement(group, "line", {"class": "grid", **place})
+        if share <= _LAST:
+            words = {"x": _percent(share), "dx": "5", "y": "10", "class": "soft"}
+            SubElement(group, "text", words).text = _said(at * step, step)
 
 
 def _step(length: float) -> float:
@@ -115,24 +114,23 @@ def _said(seconds: float, step: float) -> str:
     return f"{hours} h {minutes:02}" if hours else f"{minutes} min"
 
 
-def _row(svg: Element, row: Row, top: float, start: float, scale: float) -> None:
+def _row(svg: Element, row: Row, top: float, start: float, length: float) -> None:
+    """The name, and below it a bar; shares of the width, so that it fits any page."""
     group = SubElement(svg, "g", {"class": marks.kind(row.status)})
     marks.titled(group, row.hint or row.name)
     # A rectangle that is not seen, so that the hint is shown on the whole row.
-    whole = {"x": "0", "y": number(top), "width": number(_WIDTH), "height": number(_ROW)}
+    whole = {"x": "0", "y": number(top), "width": "100%", "height": number(_ROW)}
     SubElement(group, "rect", {"fill": "transparent", **whole})
-    middle = top + _ROW / 2
-    marks.mark(group, row.status, 10, middle)
-    marks.text(group, 26, middle + 4.5, marks.fitted(row.name, (_NAMES - 40) / _EM))
-    right = 0.0
+    marks.mark(group, row.status, 14, top + 11)
+    words = marks.text(group, 28, top + 15.5, marks.fitted(row.name, _NAME))
+    time = SubElement(words, "tspan", {"class": "soft", "dx": "9"})
+    time.text = quantities.brief(row.seconds)
     for since, until in row.spans:
-        left = _NAMES + (since - start) * scale
-        width = max((until - since) * scale, 2.0)
-        right = left + width
-        place = {"x": number(left), "y": number(middle - _BAR / 2), "rx": "2.5"}
-        SubElement(
-            group,
-            "rect",
-            {"class": "bar", "width": number(width), "height": number(_BAR), **place},
-        )
-    marks.text(group, right + 7, middle + 4, quantities.brief(row.seconds), class_="soft")
+        # As a line its ends are points in the two times, whatever the width of the page.
+        place = {"x1": _percent(100 * (since - start) / length), "y1": number(top + 27)}
+        end = {"x2": _percent(100 * (until - start) / length), "y2": number(top + 27)}
+        SubElement(group, "line", {"class": "bar", **place, **end})
+
+
+def _percent(share: float) -> str:
+    return f"{share:.2f}%"

@@ -17,7 +17,7 @@ _LONGEST_NAME = 500  # characters; these are MLflow's limits
 _LONGEST_SOURCE = 65_000
 _BATCH = 100
 _MOST = 1000  # of a run; every list of runs that MLflow shows carries all of them
-_DIGEST = 16  # hexadecimal digits: MLflow shows them beside the name, and takes 36 at most
+_DIGEST = 10  # hexadecimal digits: MLflow shows them beside the name, and takes 36 at most
 
 
 @dataclass(frozen=True)
