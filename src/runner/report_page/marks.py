@@ -13,13 +13,13 @@ FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, s
 
 # Colours come as variables, so that one picture serves light and dark pages, and paper.
 _LIGHT = """
---ink:#1f2328;--soft:#59636e;--line:#c3cad2;--edge:#9aa4af;--faint:#eef1f4;--ground:#ffffff;
+--ink:#1f2328;--soft:#59636e;--line:#c3cad2;--grid:#e2e6ea;--edge:#9aa4af;--faint:#eef1f4;--ground:#ffffff;
 --ran:#1a7f37;--ran-tint:#e8f5ec;--reused:#0b62c4;--reused-tint:#e7f0fc;
 --failed:#c4232d;--failed-tint:#fdebec;--stopped:#8f5f00;--stopped-tint:#fdf3da;
 --idle:#6a737d;--idle-tint:#f6f7f9;
 """
 _DARK = """
---ink:#e6e9ed;--soft:#98a2ad;--line:#3a424c;--edge:#626c78;--faint:#21262d;--ground:#14181d;
+--ink:#e6e9ed;--soft:#98a2ad;--line:#3a424c;--grid:#2a3139;--edge:#626c78;--faint:#21262d;--ground:#14181d;
 --ran:#4cc068;--ran-tint:#14291b;--reused:#6cb0ff;--reused-tint:#13263d;
 --failed:#ff7b76;--failed-tint:#371a1c;--stopped:#dda83a;--stopped-tint:#2e2413;
 --idle:#949ea9;--idle-tint:#1b2027;

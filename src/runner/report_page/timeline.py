@@ -17,10 +17,11 @@ _BAR = 9.0
 _HEAD = 26.0
 _TICKS = 8  # at most
 _LAST = 93.0  # per cent of the width up to which there is room for the words at a line
+_SHORTEST = 0.25  # per cent of the width; a bar that can still be seen
 _EM = 13.0
 _NAME = 30.0  # ems of a name, at most
 _STYLE = (
-    ".timeline .grid{stroke:var(--line);stroke-width:1}"
+    ".timeline .grid{stroke:var(--grid);stroke-width:1}"
     f".timeline .bar{{stroke:var(--idle);stroke-width:{_BAR:.0f}}}"
 ) + "".join(
     f".timeline .{kind} .bar{{stroke:var(--{kind})}}"
@@ -127,8 +128,9 @@ def _row(svg: Element, row: Row, top: float, start: float, length: float) -> Non
     time.text = quantities.brief(row.seconds)
     for since, until in row.spans:
         # As a line its ends are points in the two times, whatever the width of the page.
-        place = {"x1": _percent(100 * (since - start) / length), "y1": number(top + 27)}
-        end = {"x2": _percent(100 * (until - start) / length), "y2": number(top + 27)}
+        first, last = (100 * (at - start) / length for at in (since, until))
+        place = {"x1": _percent(first), "y1": number(top + 27)}
+        end = {"x2": _percent(max(last, first + _SHORTEST)), "y2": number(top + 27)}
         SubElement(group, "line", {"class": "bar", **place, **end})
 
 
