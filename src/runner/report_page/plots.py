@@ -93,7 +93,7 @@ def _uri(image: Image) -> str:
     try:
         content = image.path.read_bytes()
     except OSError as error:
-        _log.warning("%s is not shown in the report: %s", image.path, error)
+        _log.debug("%s is not shown in the report: %s", image.path, error)
         return ""
     right = content.startswith(starts) if starts else b"<svg" in content
     return f"data:{mime};base64,{base64.b64encode(content).decode()}" if right else ""
