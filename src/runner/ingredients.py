@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,11 @@ from runner.artifacts import manifest as manifests
 from runner.artifacts.code import UNPICKLES, Code, CodeReader, NoCode
 from runner.artifacts.fingerprint import Ingredients, digest_of
 from runner.artifacts.manifest import InputRecord
-from runner.artifacts.reading import Reading
+from runner.artifacts.reading import Changed, Reading
+from runner.artifacts.resolve import Place
 from runner.declared import config_class
 from runner.task import RunTask
+from runner.tracking.surroundings import version
 
 #: What code may ask for beside its own inputs, outputs and config, and what that can lead to.
 _REQUIREMENTS = frozenset("requires deps _requires clone_parent clone_parents".split())
@@ -74,8 +75,8 @@ class Kitchen:
             version=str(task.version),
             params=_params(task, private=False),
             code=code,
-            inputs=_unique(self._inputs(task, code)),
-            packages={name: _version(name) for name in sorted(packages)},
+            inputs=self._read(task, code),
+            packages={name: version(name) for name in sorted(packages)},
             beside=beside,
         )
 
@@ -134,13 +135,17 @@ class Kitchen:
         From a required task come what that one names; from elsewhere anything.
         """
         if task.sources or task.older_form or code.asks & _PLACES:
-            return self._reader.digest_of_all()
-        classes = {type(one) for one in upstream.all_of(task) if isinstance(one, RunTask)}
-        places = {place for cls in classes for place in self._code_of(cls).objects}
+            places = None
+        else:
+            places = self._named_by_required(task)
         try:
-            return self._reader.digest_of(sorted(places))
+            return self._reader.digest_of(places)
         except NoCode as why:
             raise Unsettled(str(why)) from None
+
+    def _named_by_required(self, task: RunTask) -> set[Place]:
+        classes = {type(one) for one in upstream.all_of(task) if isinstance(one, RunTask)}
+        return {place for cls in classes for place in self._code_of(cls).objects}
 
     def _identity(self, task: luigi.Task) -> str:
         """A digest over what can be asked of a task as an object."""
@@ -149,6 +154,12 @@ class Kitchen:
         values = [task.get_task_family(), _all_params(task), task.config, str(task.version)]
         code = self._code_of(type(task)).digest
         return digest_of([*values, code, dict(task.declared_outputs())])
+
+    def _read(self, task: RunTask, code: Code) -> dict[str, InputRecord]:
+        try:
+            return _unique(self._inputs(task, code))
+        except Changed as changed:
+            raise Unsettled(f"{changed} changed while the run went on") from None
 
     def _inputs(self, task: RunTask, code: Code) -> Iterator[tuple[str, InputRecord]]:
         for name, found in sorted(inputs.sources(task).items()):
@@ -199,7 +210,9 @@ class Kitchen:
         found = [Path(str(path)) for path in paths]
         parts = {
             f"{number} {key} {path.name}": self._reading.record(path, path).digest
-            for number, (key, path) in enumerate(zip(_keys(task.output()), found, strict=True))
+            for number, (key, path) in enumerate(
+                zip(upstream.target_keys(task.output()), found, strict=True)
+            )
         }
         return InputRecord(kind="task", path=family, digest=contents.combined(parts))
 
@@ -221,16 +234,6 @@ def _unique(pairs: Iterable[tuple[str, InputRecord]]) -> dict[str, InputRecord]:
     return found
 
 
-def _keys(structure: Any) -> list[str]:
-    """The keys of dicts that lead to each of the targets that `flatten` finds, in its order."""
-    if isinstance(structure, Mapping):
-        pairs = ((key, inner) for key, value in structure.items() for inner in _keys(value))
-        return [f"{key}.{inner}" for key, inner in pairs]
-    if isinstance(structure, list | tuple):
-        return [key for value in structure for key in _keys(value)]
-    return [""] * len(flatten(structure))
-
-
 def _params(task: luigi.Task, *, private: bool) -> dict[str, str]:
     """Significant parameters, those that may be shown or those that may not."""
     return {
@@ -250,10 +253,3 @@ def _is_task(value: Any) -> bool:
 
 def _is_settings(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, luigi.Config)
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""

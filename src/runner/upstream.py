@@ -63,6 +63,16 @@ def producer(path: Path, task: RunTask) -> RunTask | None:
     raise LookupError(f"it reads {path.name} of {inside[0].name}, which it does not require")
 
 
+def target_keys(structure: Any) -> list[str]:
+    """The keys of dicts that lead to each of the targets that `flatten` finds, in its order."""
+    if isinstance(structure, Mapping):
+        pairs = ((key, inner) for key, value in structure.items() for inner in target_keys(value))
+        return [f"{key}.{inner}" for key, inner in pairs]
+    if isinstance(structure, list | tuple):
+        return [key for value in structure for key in target_keys(value)]
+    return [""] * len(flatten(structure))
+
+
 def _leaves(given: str, required: Any) -> Iterator[tuple[str, luigi.Task]]:
     if isinstance(required, Mapping):
         for key, inner in required.items():

@@ -106,32 +106,27 @@ class CodeReader:
             pieces, _digest(pieces), tuple(walk.classes), frozenset(walk.asks), objects, later
         )
 
-    def digest_of(self, places: Iterable[Place]) -> str:
+    def digest_of(self, places: Iterable[Place] | None) -> str:
         """A digest over some classes and functions, and all that they name.
 
-        Raises:
-            NoCode: a module can't be read.
-        """
-        walk = Walk(self._sources, self._is_task, self._is_settings, ())
-        walk.waiting += [(*place, False) for place in places if place[1] != WHOLE]
-        self._follow(walk)
-        return _digest(walk.pieces)
-
-    def digest_of_all(self) -> str:
-        """A digest over all of the user's modules.
+        Args:
+            places: None for all that is in all of the user's modules.
 
         Raises:
             NoCode: a module can't be read.
         """
         walk = Walk(self._sources, self._is_task, self._is_settings, ())
-        walk.waiting += [(name, WHOLE, False) for name in self._sources.all()]
+        if places is None:
+            places = [(name, WHOLE) for name in self._sources.all()]
+        walk.waiting += [(*place, False) for place in sorted(places)]
         self._follow(walk)
         return _digest(walk.pieces)
 
     def _is_object(self, place: Place) -> bool:
         """Whether a function or a class, but no task, is at a place."""
         source = self._sources.of(place[0])
-        value = getattr(sys.modules.get(place[0]), place[1], None)
+        module = sys.modules.get(place[0])
+        value = vars(module).get(place[1]) if module is not None else None
         bound = source.binds.get(place[1], ()) if source else ()
         makes = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
         found = any(isinstance(node, makes) for statement in bound for node in ast.walk(statement))

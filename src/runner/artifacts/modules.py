@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
+import pkgutil
 import sys
 import sysconfig
+from collections.abc import Iterable, Iterator
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
@@ -23,23 +26,24 @@ class Modules:
         self.is_users = functools.cache(self._is_users)
         self._spec = functools.cache(_spec)
 
-    def all(self) -> list[str]:
-        """Every module of the packages, and every single module, of which one was imported."""
-        tops = {n.partition(".")[0] for n in list(sys.modules) if self.is_users(n)}
-        found = set(tops)
-        for top in tops:
-            found.update(self.inside(top))
-        return sorted(found)
+    def beside(self, names: Iterable[str]) -> list[str]:
+        """Every module in the folders from which some modules were imported, at any depth."""
+        tops = {name.partition(".")[0] for name in names}
+        users = [top for top in tops if self.is_users(top)]
+        found: set[str] = set(users)
+        folders = {path.parent for top in users if (path := _package_or_file(self._places(top)))}
+        for folder in folders:
+            found.update(one.name for one in pkgutil.iter_modules([str(folder)]))
+            packages = (path.name for path in folder.iterdir() if path.is_dir())
+            for name in packages:  # a folder needs no `__init__.py` to be one
+                found.update(_modules_in(folder / name, name) if name.isidentifier() else ())
+        return sorted(name for name in found if self.is_users(name.partition(".")[0]))
 
     def inside(self, package: str) -> list[str]:
         """The modules of a package, at any depth; none of a module that is no package."""
-        found = set()
         spec = self._spec(package)
         folders = _path_of(package) or (spec and spec.submodule_search_locations) or ()
-        for folder in folders:
-            for path in Path(folder).rglob("*.py"):
-                parts = (package, *path.relative_to(folder).with_suffix("").parts)
-                found.add(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+        found = {name for folder in folders for name in _modules_in(Path(folder), package)}
         return sorted(found - {package})
 
     def written(self, name: str) -> str:
@@ -82,6 +86,22 @@ class Modules:
         folders = _path_of(name) or inside or ()
         found = [origin, *folders] if spec is None or spec.has_location or folders else []
         return [Path(place) for place in found if isinstance(place, str)]
+
+
+def _modules_in(folder: Path, package: str) -> Iterator[str]:
+    """The modules in the folder of a package, at any depth."""
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name.isidentifier()]
+        above = (package, *Path(where).relative_to(folder).parts)
+        for name in names:
+            stem, _, kind = name.partition(".")
+            if kind == "py" and stem.isidentifier():
+                yield ".".join(above if stem == "__init__" else (*above, stem))
+
+
+def _package_or_file(places: list[Path]) -> Path | None:
+    first = next(iter(places), None)
+    return first.parent if first is not None and first.name == "__init__.py" else first
 
 
 def _file_of(name: str) -> object:

@@ -13,6 +13,10 @@ from runner.artifacts.manifest import InputRecord, ListedFile
 By = Literal["content", "stat"]
 
 
+class Changed(Exception):
+    """A file is not what it was when it was looked at first."""
+
+
 class Reading:
     """Makes records of files, and remembers by what a later change is noticed.
 
@@ -22,6 +26,7 @@ class Reading:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._seen: dict[Path, contents.Key] = {}
         self._digests = DigestCache(root / ".runner" / "digests.db")
 
     def record(self, found: Path | list[Path], base: Path, by: By = "content") -> InputRecord:
@@ -34,6 +39,7 @@ class Reading:
 
         Raises:
             OSError: something can't be read, or is neither a file nor a folder.
+            Changed: it changed since it was looked at first.
         """
         if isinstance(found, list):
             return self._several({p.relative_to(base).as_posix(): p for p in found}, {}, base, by)
@@ -61,6 +67,10 @@ class Reading:
         return InputRecord(kind="source", path=self.said(base), digest=digest, files=listed)
 
     def _digest(self, files: Mapping[str, Path], by: By) -> dict[str, str]:
+        for path in files.values():
+            key = contents.key_of(path)
+            if self._seen.setdefault(path, key) != key:
+                raise Changed(path.name)
         if by == "stat":
             keys = {name: contents.key_of(path) for name, path in files.items()}
             return {name: f"stat:{key[0]}:{key[1]}" for name, key in keys.items()}

@@ -66,7 +66,13 @@ class Sources(Modules):
         super().__init__()
         self._begun = begun
         self._loaded = loaded
+        self.all = functools.cache(self._all)
+        self._before = frozenset(sys.modules) - frozenset(loaded)
         self.of = functools.cache(self._of)
+
+    def _all(self) -> list[str]:
+        """All modules of the user's that code could reach by a name that is made up."""
+        return self.beside(self._loaded)
 
     def _of(self, name: str) -> Source | None:
         """The source of one of the user's modules; None for others and for bare folders.
@@ -81,7 +87,7 @@ class Sources(Modules):
         key = key_of(path)
         text = path.read_bytes()
         if name in sys.modules:
-            begun = self._begun if name in self._loaded else runner.IMPORTED
+            begun = runner.IMPORTED if name in self._before else self._begun
             if (begun is not None and max(key[1:3]) > begun) or _runs_otherwise(name, text):
                 raise Edited(path.name)
         tree = ast.parse(text)

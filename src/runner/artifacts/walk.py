@@ -145,7 +145,8 @@ class Walk:
 
     def _value(self, source: Source, named: ast.ClassDef | str) -> Any:
         name = named if isinstance(named, str) else named.name
-        return getattr(sys.modules.get(source.name), name, None)
+        module = sys.modules.get(source.name)
+        return vars(module).get(name) if module is not None else None
 
     def _ends(self, source: Source, name: str, requiring: bool) -> bool:
         """Whether a name is that of another task, which counts by what it outputs.
