@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from runner.cli import amounts
 from runner.cli import display as module
 from runner.cli.display import Display
 from runner.cli.text import safe, safe_line
 from runner.redaction import Redactor
 from runner.report import Report, TaskReport
 
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
 HOSTILE = "a\x1b[31mb[red]c[/]\nd\x07:smile:\u202e\x9b31m"
 
 
@@ -162,12 +165,14 @@ def test_a_plan(shown: Any) -> None:
     s = shown()
     s.display.report(report(status="PLANNED", tasks=tasks, run_id=""), "again")
     lines = [line.split() for line in s.out.getvalue().splitlines()]
-    assert lines[:3] == [["task", "why"], ["A", "to", "run", "new"], ["B", "not", "needed", "r"]]
+    head = ["task", "why", "seconds", "size"]
+    assert lines[:3] == [head, ["A", "to", "run", "new", "?", "?"], ["B", "not", "needed", "r"]]
     assert "dry run: nothing was written" in s.out.getvalue()
 
 
 def test_names_and_messages_are_shown_as_text(shown: Any) -> None:
     task = TaskReport(HOSTILE, "reused", reason=HOSTILE, origin=HOSTILE, metrics={HOSTILE: 1.0})
+    task = replace(task, computed=NOW, user=HOSTILE, origin_id=HOSTILE)
     failed = TaskReport(HOSTILE, "failed", kept=Path(HOSTILE))
     s = shown()
     with s.display as display:
@@ -175,8 +180,9 @@ def test_names_and_messages_are_shown_as_text(shown: Any) -> None:
         display.started(HOSTILE)
         display.log_line(HOSTILE)
         display.ended(HOSTILE, outcome())
-        for status in ("FINISHED", "FAILED", "PLANNED"):
+        for status in ("FINISHED", "FAILED", "PLANNED", "UNCHANGED"):
             changes = {"tasks": (task, failed), "run_name": HOSTILE, "error": HOSTILE}
+            changes["results"] = (HOSTILE,)
             display.report(
                 report(status=status, notes=(HOSTILE,), traceback=HOSTILE, **changes), HOSTILE
             )
@@ -199,7 +205,6 @@ def test_secrets_in_what_tasks_say_are_masked(shown: Any) -> None:
 @pytest.mark.parametrize(
     ("size", "text"),
     [
-        (None, ""),
         (0, "0 B"),
         (999, "999 B"),
         (1000, "1.0 kB"),
@@ -209,8 +214,8 @@ def test_secrets_in_what_tasks_say_are_masked(shown: Any) -> None:
         (4 * 10**15, "4000.0 TB"),
     ],
 )
-def test_sizes(size: int | None, text: str) -> None:
-    assert module._size(size) == text
+def test_sizes(size: int, text: str) -> None:
+    assert amounts.size(size) == text
 
 
 @pytest.mark.parametrize(
@@ -218,7 +223,78 @@ def test_sizes(size: int | None, text: str) -> None:
     [(0.04, "0.0 s"), (59.9, "59.9 s"), (61, "1 min 01 s"), (7260, "2 h 01 min")],
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert module._duration(seconds) == text
+    assert amounts.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("past", "text"),
+    [
+        (-30, "just now"),
+        (59, "just now"),
+        (60, "1 minute ago"),
+        (7199, "1 hour ago"),
+        (7200, "2 hours ago"),
+        (86400 * 40, "40 days ago"),
+    ],
+)
+def test_ages(past: float, text: str) -> None:
+    assert amounts.age(NOW - timedelta(seconds=past), NOW) == text
+
+
+def planned(**expected: Any) -> TaskReport:
+    return TaskReport("A", "to run", reason="first time", **expected)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "total"),
+    [
+        ((), "0 to run; 0 reused"),
+        ((planned(),), "1 to run: time and size unknown; 0 reused"),
+        (
+            (planned(expected_seconds=61, expected_size=5_000),),
+            "1 to run: about 1 min 01 s, 5.0 kB; 0 reused",
+        ),
+        (
+            (planned(expected_seconds=2, expected_size=5), planned(), TaskReport("B", "reused")),
+            "2 to run: ≥ 2.0 s, 5 B, 1 unknown; 1 reused",
+        ),
+    ],
+)
+def test_what_a_plan_will_take(shown: Any, tasks: tuple[TaskReport, ...], total: str) -> None:
+    s = shown()
+    s.display.report(report(status="PLANNED", tasks=tasks), "again")
+    assert total in s.out.getvalue().splitlines()
+
+
+def test_a_plan_says_when_and_by_whom_a_reused_task_was_computed(shown: Any) -> None:
+    then = datetime.now(UTC) - timedelta(hours=3, minutes=5)
+    reused = TaskReport("A", "reused", reason="nothing changed since x", computed=then, user="eve")
+    s = shown()
+    tasks = (reused, planned(expected_seconds=2, expected_size=5), planned())
+    s.display.report(report(status="PLANNED", tasks=tasks), "again")
+    lines = [line.split() for line in s.out.getvalue().splitlines()]
+    why = "nothing changed since x (3 hours ago, by eve)"
+    assert lines[0] == ["task", "why", "seconds", "size"]
+    assert lines[1] == ["A", "reused", *why.split()]
+    assert lines[2][-4:] == ["time", "2.0", "5", "B"]
+    assert lines[3][-2:] == ["?", "?"]
+
+
+def test_nothing_to_do_says_where_each_result_is(shown: Any) -> None:
+    then = datetime.now(UTC) - timedelta(days=2, minutes=5)
+    tasks = tuple(
+        TaskReport(f"R{n}", "reused", directory=Path(f"/p/R{n}"), origin="owl", origin_id="ab" * 16)
+        for n in range(7)
+    )
+    tasks = (replace(tasks[0], computed=then, user="eve"), *tasks[1:])
+    s = shown()
+    names = tuple(f"R{n}" for n in range(7))
+    s.display.report(report(status="UNCHANGED", tasks=tasks, results=names), "again")
+    lines = s.out.getvalue().splitlines()
+    assert "nothing to do: R0 is from run owl (abababab), 2 days ago, by eve" in lines
+    assert "nothing to do: R1 is there" in lines
+    assert "  files   /p/R0" in lines
+    assert "  and 2 more, as the table has them" in lines
 
 
 @given(st.text())

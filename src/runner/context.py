@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Origin:
-    """The run that computed something."""
+    """The run that computed something, when, and who ran it; what is not known is empty."""
 
     run_id: str
     run_name: str
+    created: datetime | None = None
+    user: str = ""
 
 
 @dataclass(frozen=True)

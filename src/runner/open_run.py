@@ -166,6 +166,7 @@ class OpenRun:
             status=status,
             experiment=self._plan.context.config.run.experiment_name,
             tasks=tuple(self._task_reports().values()),
+            results=summary.results(self._plan, self._context),
             run_id=self._context.run_id,
             run_name=self._context.run_name,
             artifact_dir=self._context.artifact_dir,

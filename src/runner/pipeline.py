@@ -102,6 +102,7 @@ def _planned(plan: Plan, status: RunStatus = "PLANNED") -> Report:
         status=status,
         experiment=plan.context.config.run.experiment_name,
         tasks=tuple(summary.task_reports(plan, plan.context, {}, planned=True).values()),
+        results=summary.results(plan, plan.context),
         tracking_uri=plan.location.shown,
         notes=plan.notes,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,13 +22,17 @@ class TaskReport:
         reason: why it runs or does not.
         directory: where its outputs lie; None for a plain luigi task.
         origin: name (or id) of the run that computed a reused task.
-        origin_id: id of that run.
+        origin_id: its id.
+        computed: when that was, with time zone.
+        user: who ran it.
         seconds: wall time; None when it did not run.
         spans: (start, end) of each start of `run()`, in seconds since the epoch.
         size: bytes of its outputs, where known.
         metrics: what it logged, last values.
         error: what made it fail, one line and the type.
         kept: where the unfinished files of a failed task are.
+        expected_seconds: of a task to run, by what it took before; None when that is not known.
+        expected_size: bytes, in the same way.
     """
 
     name: str
@@ -36,12 +41,16 @@ class TaskReport:
     directory: Path | None = None
     origin: str = ""
     origin_id: str = ""
+    computed: datetime | None = None
+    user: str = ""
     seconds: float | None = None
     spans: tuple[tuple[float, float], ...] = ()
     size: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
     kept: Path | None = None
+    expected_seconds: float | None = None
+    expected_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ class Report:
         status: MLflow's status of the run; `PLANNED` after a dry run; `UNCHANGED` when nothing had
             to run, and so no run was opened.
         tasks: in the order in which they were needed.
+        results: names of the tasks that were asked for: several where a wrapper was.
         artifact_dir: None after a dry run.
         tracking_uri: where MLflow keeps the run, without password.
         error: why the run did not finish.
@@ -64,6 +74,7 @@ class Report:
     status: RunStatus
     experiment: str
     tasks: tuple[TaskReport, ...]
+    results: tuple[str, ...] = ()
     run_id: str = ""
     run_name: str = ""
     artifact_dir: Path | None = None
@@ -87,6 +98,8 @@ class Report:
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
@@ -151,6 +152,10 @@ class Reuse:
         except luigi.task_register.TaskClassException:
             return False
 
+    def earlier(self, task: str) -> Iterable[Manifest]:
+        """What was computed of a task before, newest first."""
+        return () if self._index is None else self._index.earlier(task)
+
     def _reason(self, task: RunTask, ingredients: Ingredients) -> str:
         if self._index is None:
             return task.placement.reason
@@ -168,7 +173,7 @@ def _placement(found: Found) -> Placement:
         directory=found.directory,
         decision="reused",
         reason=f"nothing changed since {made.run_name or made.run_id}",
-        origin=Origin(made.run_id, made.run_name),
+        origin=Origin(made.run_id, made.run_name, datetime.fromisoformat(made.created), made.user),
         metrics=made.metrics,
         size=made.size,
         content=made.content,

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
-from runner.context import RunContext, using
+from runner.context import Origin, RunContext, using
 from runner.engine.outcome import Outcome
+from runner.history import History
 from runner.planning import Plan
 from runner.report import TaskReport, TaskStatus
 from runner.task import RunTask
@@ -27,6 +28,7 @@ def task_reports(
     tasks = {**plan.graph.tasks, **(dynamic or {})}
     tasks |= {task_id: outcome.task for task_id, outcome in outcomes.items()}
     needed = frozenset(plan.needed)
+    history = History(plan.reuse.earlier)
     with using(context):
         return {
             task_id: _task_report(
@@ -35,6 +37,7 @@ def task_reports(
                 context,
                 outcomes.get(task_id),
                 _status(task_id, plan, context, outcomes.get(task_id), needed, planned),
+                history,
             )
             for task_id, task in tasks.items()
             if not isinstance(task, luigi.WrapperTask)
@@ -55,6 +58,19 @@ def resume_overrides(
     return tuple(pins)
 
 
+def results(plan: Plan, context: RunContext) -> tuple[str, ...]:
+    """Names of the tasks that were asked for: of a wrapper, what it stands for."""
+    found: dict[str, str] = {}
+    waiting = [plan.graph.root.task_id]
+    while waiting:
+        task = plan.graph.tasks[waiting.pop()]
+        if isinstance(task, luigi.WrapperTask):
+            waiting.extend(reversed(plan.graph.requires[task.task_id]))
+        else:
+            found[task.task_id] = label(task, context)
+    return tuple(found.values())
+
+
 def label(task: luigi.Task, context: RunContext) -> str:
     """A task's name: the family, or with parameters where the run has several of it."""
     family = str(task.get_task_family())
@@ -67,6 +83,7 @@ def _task_report(
     context: RunContext,
     outcome: Outcome | None,
     status: TaskStatus,
+    history: History,
 ) -> TaskReport:
     place = context.places.get(task.task_id) if isinstance(task, RunTask) else None
     reused = place is not None and place.decision == "reused"
@@ -74,19 +91,25 @@ def _task_report(
     if outcome is not None:
         size = outcome.size if isinstance(task, RunTask) and status in ("ran", "reused") else None
         metrics = outcome.metrics
+    origin = (place.origin if place else None) or Origin("", "")
+    expected = history.estimate(task) if status == "to run" else None
     return TaskReport(
         name=label(task, context),
         status=status,
         reason=place.reason if place else _plain_reason(task, plan),
         directory=place.directory if place and status in _THERE else None,
-        origin=(place.origin.run_name or place.origin.run_id) if place and place.origin else "",
-        origin_id=place.origin.run_id if place and place.origin else "",
+        origin=origin.run_name or origin.run_id,
+        origin_id=origin.run_id,
+        computed=origin.created,
+        user=origin.user,
         seconds=outcome.seconds if outcome and status != "reused" else None,
         spans=tuple(outcome.spans) if outcome else (),
         size=size,
         metrics=metrics,
         error=outcome.error if outcome else "",
         kept=outcome.kept if outcome else None,
+        expected_seconds=expected.seconds if expected else None,
+        expected_size=expected.size if expected else None,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from runner.artifacts import contents
+from runner.context import Origin
 
 NAME = "manifest.json"
 
@@ -127,6 +128,12 @@ class Manifest(_Part):
     def size(self) -> int:
         """Bytes of all files together."""
         return sum(file.size for file in self.files)
+
+    @property
+    def origin(self) -> Origin:
+        """The run that computed the files, as a placement holds it."""
+        made = self.made_by
+        return Origin(made.run_id, made.run_name, self.created, made.user)
 
 
 def read(directory: Path) -> Manifest | None:

@@ -14,7 +14,7 @@ from runner.artifacts.copies import is_peeked
 from runner.artifacts.manifest import Manifest
 from runner.artifacts.pins import Pin, Placeable, own_directory, resolve
 from runner.artifacts.publish import is_partial
-from runner.context import Origin, Placement, RunContext
+from runner.context import Placement, RunContext
 from runner.errors import MissingInputError
 from runner.tracking.lookup import RunLookup
 
@@ -98,7 +98,7 @@ def _pinned(
         raise MissingInputError(f"[PathConfig] {family} = {text!r}: {problem}", hint)
     if manifest is None:
         return Placement(directory, "reused", f"pinned to {directory}", pinned=True)
-    origin = Origin(manifest.made_by.run_id, manifest.made_by.run_name)
+    origin = manifest.origin
     reason = f"pinned to {origin.run_name or directory}{_difference(manifest, task)}"
     found = Placement(directory, "reused", reason, origin, manifest.metrics, manifest.size)
     return replace(found, pinned=True)

@@ -5,31 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from runner.cli import program
+from runner.cli import amounts, tables
 from runner.cli.text import safe, safe_line
 from runner.redaction import Redactor
-from runner.report import Report, TaskReport
+from runner.report import Report
 
-_STYLES = {
-    "ran": "green",
-    "reused": "cyan",
-    "failed": "bold red",
-    "stopped": "yellow",
-    "not run": "yellow",
-    "not needed": "dim",
-    "to run": "yellow",
-}
 _REDRAWS = 5  # a second
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 _WIDE = 100  # columns of a table that goes to a file or a pipe, at least
 
 
@@ -121,8 +110,8 @@ class Display:
         if not self._quiet:
             for note in report.notes:
                 out.print(self._text(f"note: {note}", "yellow"), soft_wrap=True)
-            out.print(_table(report.tasks, planned=report.status == "PLANNED"))
-        for line, style in _closing(report, resume):
+            out.print(tables.of(report))
+        for line, style in tables.closing(report, resume):
             out.print(self._text(line, style), soft_wrap=True)
 
     def _text(self, text: str, style: str = "") -> Text:
@@ -143,60 +132,14 @@ class Display:
         ]
         now = time.monotonic()
         for name, since in list(self._running.items()):
-            lines.append(Text(f"  ▶ {safe_line(name)}  {_duration(now - since)}", style="green"))
+            lines.append(
+                Text(f"  ▶ {safe_line(name)}  {amounts.duration(now - since)}", style="green")
+            )
         if self._left:
             more = f" and {len(self._left) - 8} more" if len(self._left) > 8 else ""
             names = safe_line(", ".join(self._left[:8]))
             lines.append(Text(f"  then {names}{more}", style="dim"))
         return Group(*lines)
-
-
-def _table(tasks: Iterable[TaskReport], *, planned: bool) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("task", overflow="fold")
-    table.add_column("")
-    if planned:
-        table.add_column("why", overflow="fold")
-        for task in tasks:
-            table.add_row(_plain(task.name), _styled(task.status), _plain(task.reason))
-        return table
-    table.add_column("seconds", justify="right")
-    table.add_column("size", justify="right")
-    table.add_column("metrics", overflow="fold")
-    for task in tasks:
-        origin = f" from {task.origin}" if task.status == "reused" and task.origin else ""
-        seconds = "" if task.seconds is None else f"{task.seconds:.1f}"
-        metrics = ", ".join(f"{name} {value:.4g}" for name, value in task.metrics.items())
-        state = Text.assemble(_styled(task.status), _plain(origin))
-        table.add_row(_plain(task.name), state, seconds, size_text(task.size), _plain(metrics))
-    return table
-
-
-def _closing(report: Report, resume: str) -> Iterable[tuple[str, str]]:
-    """Lines and their styles."""
-    if report.status == "PLANNED":
-        yield "\ndry run: nothing was written", ""
-        return
-    if report.status == "UNCHANGED":
-        yield "\nnothing to do: all of it was computed before, from the same", "bold green"
-        for task in [task for task in report.tasks if task.directory][-1:]:
-            yield f"  files   {task.directory}", ""
-        yield "  record  it as a run of its own all the same: --record", ""
-        return
-    words = {"FINISHED": "finished", "FAILED": "FAILED", "KILLED": "KILLED"}
-    head = f"run {safe_line(report.run_name)} ({report.run_id}) {words[report.status]}"
-    style = "bold green" if report.ok else "bold red"
-    yield f"\n{head} in {_duration(report.seconds)}", style
-    if report.ok:
-        yield f"  files  {report.artifact_dir}", ""
-        yield f"  look   {program.name()} ui", ""
-        return
-    yield f"  {report.error}", "red"
-    for task in report.tasks:
-        if task.status == "failed" and task.kept is not None:
-            yield f"  {task.name} left unfinished files in {task.kept}", ""
-    yield f"  log       {report.artifact_dir}/runner.log", ""
-    yield f"  continue  {resume}", ""
 
 
 def stdout() -> Console:
@@ -205,31 +148,5 @@ def stdout() -> Console:
     return out if out.is_terminal else _Out(highlight=False, width=max(_WIDE, out.width))
 
 
-def _plain(text: str) -> Text:
-    return Text(safe_line(text))
-
-
-def _styled(status: str) -> Text:
-    return Text(status, style=_STYLES[status])
-
-
-def size_text(size: int | None) -> str:
-    """Bytes for people; empty when not known."""
-    if size is None:
-        return ""
-    if size < 1000:
-        return f"{size} B"
-    power = min(len(str(size)) - 1, 14) // 3
-    return f"{size / 1000**power:.1f} {_UNITS[power]}"
-
-
 def _tasks(count: int) -> str:
     return "task" if count == 1 else "tasks"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.display import size_text, stdout
+from runner.cli import amounts
+from runner.cli.display import stdout
 from runner.cli.text import safe, safe_line
 from runner.redaction import Redactor
 from runner.reproduce.verdict import GOOD, MetricRow, OutputRow, Verdict
@@ -65,8 +66,8 @@ def _output(row: OutputRow) -> Sequence[str | Text]:
         row.task,
         f"{row.output}{files}",
         _status(row.status),
-        size_text(row.then),
-        size_text(row.now),
+        amounts.size(row.then),
+        amounts.size(row.now),
     )
 
 
