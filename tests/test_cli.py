@@ -411,7 +411,7 @@ def test_resume_names_the_command_where_the_task_is_called_like_one(project: Pro
 
     params = {"task": "ui", "files": ("a b.toml",), "overrides": (), "force": (), "run_name": None}
     report = Report(status="FAILED", experiment="x", tasks=(), resume=("PathConfig.A=runs:/1/A",))
-    line = program.resume(params | {"quiet": False, "verbose": True}, report)
+    line = program._with_pins(params | {"quiet": False, "verbose": True}, report)
     words = shlex.split(line)
     assert words[-7:] == [
         *("run", "ui", "-c", "a b.toml", "-o", "PathConfig.A=runs:/1/A", "--verbose")

@@ -14,9 +14,7 @@ import click
 import pytest
 
 from runner import errors
-from runner.cli import reproduce as reproduce_command
-from runner.cli import run as run_command
-from runner.cli import ui as ui_command
+from runner.cli import program
 from runner.cli.app import group
 from runner.config import RunConfig
 from runner.report import Report, TaskReport
@@ -116,20 +114,24 @@ def documented(title: str) -> set[str]:
     return {option for row in rows for option in _OPTION.findall(row)}
 
 
-def test_every_option_is_in_the_reference() -> None:
-    assert documented("run") == options(run_command.command)
-    assert documented("reproduce") == options(reproduce_command.command)
-    assert documented("ui") == options(ui_command.command)
+def named(command: str) -> click.Command:
+    found = group.get_command(click.Context(group), command)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("command", program.COMMANDS)
+def test_every_option_is_in_the_reference(command: str) -> None:
+    assert documented(command) == options(named(command))
 
 
 @pytest.mark.parametrize("page", OWN_PAGES, ids=lambda page: page.name)
 def test_every_option_named_exists(page: Path) -> None:
-    commands = (run_command, reproduce_command, ui_command)
-    known = {o for c in commands for o in options(c.command)} | {"--version", "-m"}
-    typed = re.findall(r"^(?:    |\$ )(?:python -m )?runner (.*)$", page.read_text(), re.M)
-    named = {o for span in _SPANS.findall(prose(page)) for o in _OPTION.findall(span)}
-    named |= {option for line in typed for option in _OPTION.findall(line)}
-    assert named <= known
+    known = {"--version", "-m"}.union(*(options(named(name)) for name in program.COMMANDS))
+    commands = re.findall(r"^(?:    |\$ )(?:python -m )?runner (.*)$", page.read_text(), re.M)
+    said = {o for span in _SPANS.findall(prose(page)) for o in _OPTION.findall(span)}
+    said |= {option for line in commands for option in _OPTION.findall(line)}
+    assert said <= known
 
 
 def test_every_run_config_key_is_documented() -> None:

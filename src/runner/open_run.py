@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -30,6 +30,7 @@ from runner.signals import Signals
 from runner.task import RunTask
 from runner.tracking import surroundings
 from runner.tracking.fluent import active_run
+from runner.tracking.lookup import FORCED_TAG
 from runner.tracking.recording import LOG_NAME, Recorder, Status
 
 _log = logging.getLogger(__name__)
@@ -39,12 +40,18 @@ class OpenRun:
     """A run from the moment on which MLflow knows of it."""
 
     def __init__(
-        self, plan: Plan, recorder: Recorder, received: Signals, listener: Listener
+        self,
+        plan: Plan,
+        recorder: Recorder,
+        received: Signals,
+        listener: Listener,
+        tags: Mapping[str, str],
     ) -> None:
         self._plan = plan
         self._recorder = recorder
         self._received = received
         self._listener = listener
+        self._tags = {**tags, FORCED_TAG: " ".join(sorted(plan.forced))} if plan.forced else tags
         self._outcomes: dict[str, Outcome] = {}
         self._dynamic: dict[str, luigi.Task] = {}
         self._edges = set(plan.graph.edges())
@@ -70,6 +77,7 @@ class OpenRun:
         try:
             self._received.release()
             log.to_file(self._context.artifact_dir / LOG_NAME)
+            self._recorder.log(self._context.run_id, tags=self._tags)
             self._lineage.add(self._plan.graph.tasks[i] for i in self._plan.needed)
             self._listener.opened(self._context, self._names_to_run())
             with using(self._context), active_run(self._context, self._plan.location):

@@ -41,18 +41,18 @@ def run(request: Request, settings: Settings, listener: Listener | None = None) 
     """
     redactor = Redactor(settings.secrets)
     with RunLog(redactor).recording() as log, signals.handled() as received:
-        plan = _plan(request, settings)
+        plan = plan_for(request, settings)
         if request.dry_run:
             return _planned(plan)
         if sending.send_unsent(settings.root, plan.location.uri):
-            plan = _plan(request, settings)
+            plan = plan_for(request, settings)
         if plan.reuse.automatic and plan.nothing_to_do and not request.record:
             return _planned(plan, status="UNCHANGED")
         client = store.connect(plan.location)
         adopt_mlflow()
         reaper.reap(client)
         recorder = Recorder(client, plan.location, redactor)
-        return OpenRun(plan, recorder, received, listener or Silent()).execute(log)
+        return OpenRun(plan, recorder, received, listener or Silent(), request.tags).execute(log)
 
 
 def why(request: Request, settings: Settings, task: str) -> list[tuple[str, Explanation]]:
@@ -62,7 +62,7 @@ def why(request: Request, settings: Settings, task: str) -> list[tuple[str, Expl
         RunnerError: as for `run`; UsageError when the run has no such task.
     """
     with RunLog(Redactor(settings.secrets)).recording(), signals.handled():
-        plan = _plan(replace(request, dry_run=True), settings)
+        plan = plan_for(replace(request, dry_run=True), settings)
         tasks = [t for t in plan.graph.tasks.values() if isinstance(t, RunTask)]
         found = [t for t in tasks if t.get_task_family() == task]
         if not found:
@@ -72,7 +72,12 @@ def why(request: Request, settings: Settings, task: str) -> list[tuple[str, Expl
             return [(summary.label(t, plan.context), plan.reuse.explain(t)) for t in found]
 
 
-def _plan(request: Request, settings: Settings) -> Plan:
+def plan_for(request: Request, settings: Settings) -> Plan:
+    """What `run` would do; nothing is written.
+
+    Raises:
+        RunnerError: as for `run`.
+    """
     worker.forget(project_code.loaded_modules())
     project_code.unload()
     project = ProjectTasks(settings.root)

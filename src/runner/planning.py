@@ -17,6 +17,7 @@ from luigi.parameter import (
 from runner import checks, project_code
 from runner.artifacts.copies import Copies
 from runner.artifacts.placement import place_all
+from runner.artifacts.store import is_remote
 from runner.config import Config
 from runner.context import RunContext, current, using
 from runner.errors import (
@@ -114,7 +115,10 @@ def make_plan(
     context = RunContext(config, run_id="", run_name="", experiment_id="", artifact_dir=folder)
     automatic = config.run.reuse == "auto"
     index = None
-    if automatic or not peek:  # what a run makes is offered to later ones, however it reuses itself
+    root = location.artifact_root
+    near = root is not None and not is_remote(root)
+    # What a run makes is offered to later ones, and history is told, however it reuses itself.
+    if automatic or near or not peek:
         index = roots.index_of(config, location, connect, copies, verify=verify)
     reuse = Reuse(_kitchen(config, project), index, automatic=automatic)
     with using(context):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,7 @@ class Request:
         dry_run: plan only.
         record: open an MLflow run even when nothing has to run.
         verify: compare the digest of every file that is reused, not its size alone.
+        tags: tags of the run, beside those of the config.
     """
 
     files: Sequence[Path]
@@ -31,6 +32,7 @@ class Request:
     dry_run: bool = False
     record: bool = False
     verify: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class Listener(Protocol):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner import signals
+from runner.cli import program
 from runner.errors import GraphError, ProjectCodeError, RunnerError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _USERS_FAULT = (ProjectCodeError, GraphError)
 class _Commands(click.Group):
     """Loads a command's module when it is asked for; without a command, `run` is meant."""
 
-    _names = ("run", "why", "reproduce", "ui")
+    _names = program.COMMANDS
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._names)

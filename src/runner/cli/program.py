@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runner.report import Report
 
-_COMMANDS = ("run", "why", "reproduce", "ui")  # a task of such a name needs the command in front
+COMMANDS = ("run", "resume", "why", "reproduce", "ui")  # a task so called needs it in front
+_PLACES = ("RunConfig.tracking_uri", "RunConfig.artifact_root")
 
 
 def name() -> str:
@@ -26,13 +27,29 @@ def name() -> str:
     return shlex.join(words)
 
 
+def go_on(params: Mapping[str, Any], report: Report) -> str:
+    """The command that goes on with a run that was given by `run` and did not finish."""
+    from runner.resume import is_resumable
+
+    if report.artifact_dir is not None and is_resumable(report.artifact_dir):
+        return resume(params, report)
+    return _with_pins(params, report)
+
+
 def resume(params: Mapping[str, Any], report: Report) -> str:
+    """``runner resume``, with what says in which store the run is."""
+    places = [o for o in params["overrides"] if o.partition("=")[0].strip() in _PLACES]
+    words = ["resume", report.run_id, *_each("-c", params["files"]), *_each("-o", places)]
+    return " ".join([name(), *map(shlex.quote, words)])
+
+
+def _with_pins(params: Mapping[str, Any], report: Report) -> str:
     """The command that was given, with pins to all that the run completed."""
     pinned = {pin.partition("=")[0].removeprefix("PathConfig.") for pin in report.resume}
     forced = [task for task in params["force"] if task not in pinned]
     task = params["task"]
     words = [
-        *([] if task is None else ["run", task] if task in _COMMANDS else [task]),
+        *([] if task is None else ["run", task] if task in COMMANDS else [task]),
         *_each("-c", params["files"]),
         *_each("-o", (*params["overrides"], *report.resume)),
         *_each("--force", forced),

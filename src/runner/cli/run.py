@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -18,6 +18,8 @@ from runner.errors import RunnerError
 if TYPE_CHECKING:
     from runner.redaction import Redactor
     from runner.report import Report
+    from runner.request import Listener
+    from runner.settings import Settings
 
 
 @click.command(short_help="Run a task and all that it requires: the default.")
@@ -68,29 +70,50 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     as_json: bool,
 ) -> int:
     """Run TASK (default: the one that the config names) and all that it requires."""
-    from runner.cli.display import Display
-    from runner.logs import console
-    from runner.redaction import Redactor
-
     settings, chosen = project(files)
     changes = list(overrides)
     changes += [] if task is None else [f"RunConfig.task={_toml(task)}"]
     changes += [] if run_name is None else [f"RunConfig.run_name={_toml(run_name)}"]
     changes += ["RunConfig.reuse=pinned"] if no_reuse else []
-    level = "ERROR" if quiet else "INFO" if verbose else settings.log_level
+    params = click.get_current_context().params
+
+    def start(listener: Listener) -> Report:
+        from runner.pipeline import run
+        from runner.request import Request
+
+        asked = Request(chosen, changes, force, dry_run, record, verify)
+        return run(asked, settings, listener)
+
+    return carry_out(start, settings, params, lambda report: program.go_on(params, report))
+
+
+def carry_out(
+    start: Callable[[Listener], Report],
+    settings: Settings,
+    params: Mapping[str, Any],
+    resume: Callable[[Report], str],
+) -> int:
+    """Runs, shows it, and returns the exit code.
+
+    Args:
+        start: the run, for a listener.
+        params: of the command: `quiet`, `verbose`, `as_json`.
+        resume: the command that goes on after a failure.
+    """
+    from runner.cli.display import Display
+    from runner.logs import console
+    from runner.redaction import Redactor
+
+    quiet, as_json = params["quiet"], params["as_json"]
+    level = "ERROR" if quiet else "INFO" if params["verbose"] else settings.log_level
     redactor = Redactor(settings.secrets)
     display = Display(quiet=quiet or as_json, redactor=redactor)
     with document(as_json, redactor) as write:
         with display, console(display.log_line, level, redactor):
-            from runner.pipeline import run
-            from runner.request import Request
-
-            report = run(
-                Request(chosen, changes, force, dry_run, record, verify), settings, display
-            )
+            report = start(display)
         write(report.as_dict())
     if not as_json:
-        display.report(report, program.resume(click.get_current_context().params, report))
+        display.report(report, "" if report.ok else resume(report))
     return _exit_code(report)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 REUSED_TAG = "reused."  # + task -> the run, or the directory, that it was taken from
 PLACED_TAG = "placed."  # + task -> the directory outside of every run that it was written to
+RESUMES_TAG = "resumes"  # the run that this one goes on with
+FORCED_TAG = "runner.forced"  # families that the run was told to compute anew
 
 _RECENT = 50  # runs that are looked at to suggest one
 _SUGGESTED = 3

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import psutil
 
@@ -48,6 +49,15 @@ def reap(client: MlflowClient) -> list[str]:
         name = run.info.run_name
         _log.info("run %s (%s) was left behind by a dead process: KILLED", name, run.info.run_id)
     return reaped
+
+
+def state(tags: Mapping[str, str]) -> Literal["alive", "dead", "unknown"]:
+    """Of the process of a run, by the run's tags; of other hosts and containers it is unknown."""
+    tag = tags.get(PROCESS_TAG, "")
+    ours = tags.get(HOST_TAG) == socket.gethostname() and tag.startswith(f"{_namespace()}/")
+    if not ours:
+        return "unknown"
+    return "alive" if _alive(tag) else "dead"
 
 
 def _alive(tag: str) -> bool:

@@ -30,6 +30,7 @@ LOG_NAME = "runner.log"
 SNAPSHOT_NAME = "luigi.toml"
 PATCH_NAME = "git.patch"
 PACKAGES_NAME = "pip-freeze.txt"
+TASK_TAG = "runner.task"
 
 _LONGEST_PARAM = 6000  # characters; these four are MLflow's limits
 _LONGEST_TAG = 8000
@@ -170,7 +171,7 @@ class Recorder:
             "runner.packages": surroundings.imported_packages(),
             "mlflow.source.name": surroundings.command_line(),
             "runner.command": surroundings.command_line(),
-            "runner.task": config.run.task,
+            TASK_TAG: config.run.task,
             reaper.PROCESS_TAG: reaper.process_tag(),
         }
         if config.run.description:
