@@ -41,7 +41,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Any:
         display = Display(quiet=quiet, **more)
         options: dict[str, Any] = {"highlight": False, "width": 100, "force_terminal": terminal}
         display._err = Console(file=err, **options)
-        monkeypatch.setattr(module, "_stdout", lambda: Console(file=out, **options))
+        monkeypatch.setattr(module, "stdout", lambda: Console(file=out, **options))
         return Shown(display, err, out)
 
     return make

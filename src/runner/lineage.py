@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
+from runner.artifacts import manifest as manifests
 from runner.context import RunContext
+from runner.errors import MissingInputError
 from runner.report import TaskReport
 from runner.tracking import lineage_table
 from runner.tracking.lineage_table import Row
@@ -59,6 +61,7 @@ class LineageLog:
         self._recorder.log(self._context.run_id, metrics=found.metrics, tags=tags)
         if few_before:
             self.write_table()
+        check(task_ids, self._context)  # `gc` has seen this, or has been here before
 
     def write_table(self) -> None:
         """Writes the table as it stands now; a run with few tags needs none."""
@@ -91,6 +94,21 @@ def of(tasks: Iterable[luigi.Task], context: RunContext) -> Lineage:
         elif not place.directory.is_relative_to(context.artifact_dir):
             found.tags[f"{PLACED_TAG}{name}"] = str(place.directory)
     return found
+
+
+def check(task_ids: Iterable[str], context: RunContext) -> None:
+    """Looks again for what is reused, now that it is written down who reuses it.
+
+    Raises:
+        MissingInputError: it was freed since it was found.
+    """
+    for task_id in task_ids:
+        place = context.places.get(task_id)
+        if place is None or place.decision == "new" or place.origin is None:
+            continue
+        if not (place.directory / manifests.NAME).exists():
+            text = f"{place.directory} was freed at this very moment"
+            raise MissingInputError(text, "start the run again: it will be computed")
 
 
 def _rows(reports: Mapping[str, TaskReport], context: RunContext) -> Iterator[Row]:

@@ -102,7 +102,7 @@ def make_plan(
     Args:
         forced: tasks to compute anew, each with a `+` when what requires it is meant too.
         verify: read every file that would be reused, and compare its digest.
-        peek: fetch no more than manifests from a remote artifact root.
+        peek: fetch no more than manifests from a remote artifact root, for automatic reuse alone.
 
     Raises:
         ConfigError, GraphError, MissingInputError, UsageError: what stands in the way.
@@ -115,10 +115,7 @@ def make_plan(
     context = RunContext(config, run_id="", run_name="", experiment_id="", artifact_dir=folder)
     automatic = config.run.reuse == "auto"
     index = None
-    root = location.artifact_root
-    near = root is not None and not is_remote(root)
-    # What a run makes is offered to later ones, and history is told, however it reuses itself.
-    if automatic or near or not peek:
+    if automatic or not (peek and is_remote(location.artifact_root or location.uri)):
         index = roots.index_of(config, location, connect, copies, verify=verify)
     reuse = Reuse(_kitchen(config, project), index, automatic=automatic)
     with using(context):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runner.artifacts import contents
+from runner.artifacts import contents, freeing
 from runner.artifacts import manifest as manifests
 from runner.artifacts.copies import is_peeked
 from runner.artifacts.manifest import Manifest
@@ -109,7 +109,8 @@ def _problem(
 ) -> str | None:
     family = task.get_task_family()
     if not directory.exists():
-        return f"there is no {directory}"
+        day = freeing.freed(directory)
+        return f"{directory} was freed by `gc` on {day}" if day else f"there is no {directory}"
     if not directory.is_dir():
         return f"{directory} is a file, not the directory of a task"
     if is_partial(directory):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runner.report import Report
 
-COMMANDS = ("run", "resume", "why", "reproduce", "ui")  # a task so called needs it in front
+COMMANDS = ("run", "resume", "why", "reproduce", "gc", "ui")  # a task so called needs it in front
 _PLACES = ("RunConfig.tracking_uri", "RunConfig.artifact_root")
 
 

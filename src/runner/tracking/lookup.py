@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 REUSED_TAG = "reused."  # + task -> the run, or the directory, that it was taken from
 PLACED_TAG = "placed."  # + task -> the directory outside of every run that it was written to
+FREED_TAG = "runner.freed"  # the day on which outputs of the run were freed
 RESUMES_TAG = "resumes"  # the run that this one goes on with
 FORCED_TAG = "runner.forced"  # families that the run was told to compute anew
 
