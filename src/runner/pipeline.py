@@ -44,6 +44,7 @@ def run(request: Request, settings: Settings, listener: Listener | None = None) 
         plan = plan_for(request, settings)
         if request.dry_run:
             return _planned(plan)
+        store.follow(plan.location)
         if sending.send_unsent(settings.root, plan.location.uri):
             plan = plan_for(request, settings)
         if plan.reuse.automatic and plan.nothing_to_do and not request.record:

@@ -22,7 +22,7 @@ from runner.config import Config
 from runner.config.model import absolute
 from runner.errors import ConfigError, Problem, TrackingError
 from runner.redaction import hide_password
-from runner.tracking import plugin
+from runner.tracking import moved, plugin
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -42,10 +42,12 @@ class StoreLocation:
         uri: MLflow's tracking URI, absolute.
         artifact_root: where new experiments keep artifacts, a folder or a remote URI; None
             leaves it to the server.
+        project: the folder of the project that it was located for.
     """
 
     uri: str
     artifact_root: str | None
+    project: Path | None = None
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -84,7 +86,7 @@ def locate(config: Config) -> StoreLocation:
     elif root is not None:
         # MLflow decodes percent signs even in a plain path.
         root = str(absolute(config.root, root)).replace("%", "%25")
-    return StoreLocation(uri, root)
+    return StoreLocation(uri, root, config.root)
 
 
 def _remote_root(config: Config, root: str, *, server: bool) -> str:
@@ -116,10 +118,20 @@ def connect(location: StoreLocation) -> MlflowClient:
     plugin.default_artifact_root(location.uri, location.artifact_root)
     if location.sqlite_file is not None:
         _create_sqlite(location.sqlite_file, location.artifact_root)
+        follow(location)
     with errors_of(location), _quiet_migrations():
         client = MlflowClient(tracking_uri=location.uri)
         client.search_experiments(max_results=1)
     return client
+
+
+def follow(location: StoreLocation) -> None:
+    """Leads a project's own SQLite store to where the project is now, and says so."""
+    database, root, project = location.sqlite_file, location.artifact_root, location.project
+    if database is None or root is None or project is None:
+        return
+    if not is_remote(root):
+        moved.follow(database, root, project)
 
 
 @contextmanager
