@@ -54,8 +54,9 @@ def command(older: timedelta | None, delete: bool, files: tuple[str, ...]) -> No
         garbage = collector.free(garbage)
     _show(garbage)
     directories, entries = len(garbage.directories), len(garbage.entries)
-    said = f"{amounts.size(garbage.size)} in {directories} directories"
-    said += f", {entries} entries of the reuse index that lead nowhere" if entries else ""
+    said = f"{amounts.size(garbage.size)} in {directories} "
+    said += "directory" if directories == 1 else "directories"
+    said += f"; entries of the reuse index that lead nowhere: {entries}" if entries else ""
     if not (directories or entries):
         click.echo("nothing to free")
     elif delete:
