@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from runner.cli import amounts
+from runner import quantities
 from runner.cli import display as module
 from runner.cli.display import Display
 from runner.cli.text import safe, safe_line
@@ -215,7 +215,7 @@ def test_secrets_in_what_tasks_say_are_masked(shown: Any) -> None:
     ],
 )
 def test_sizes(size: int, text: str) -> None:
-    assert amounts.size(size) == text
+    assert quantities.size(size) == text
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_sizes(size: int, text: str) -> None:
     [(0.04, "0.0 s"), (59.9, "59.9 s"), (61, "1 min 01 s"), (7260, "2 h 01 min")],
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert amounts.duration(seconds) == text
+    assert quantities.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_durations(seconds: float, text: str) -> None:
     ],
 )
 def test_ages(past: float, text: str) -> None:
-    assert amounts.age(NOW - timedelta(seconds=past), NOW) == text
+    assert quantities.age(NOW - timedelta(seconds=past), NOW) == text
 
 
 def planned(**expected: Any) -> TaskReport:

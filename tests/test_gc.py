@@ -147,12 +147,30 @@ def test_a_table_in_place_of_tags(three: Project) -> None:
             three.client.delete_tag(second.run_id, tag)
     delete(three, first)
     table = second.artifact_dir / "lineage.json"
-    table.write_text(json.dumps({"columns": ["task", "run"], "data": [["Two", first.run_id]]}))
+    row = ["Two", "reused", first.run_id, f"{first.artifact_dir}/Two"]
+    table.write_text(json.dumps({"columns": [], "data": [row]}))
     assert {i.directory.name for i in collector(three).find().directories} == {"Three"}
     table.write_text(f"damaged {first.run_id}")
     assert collector(three).find().directories == ()
     table.unlink()
     assert free(three) == {first.run_id: ALL}
+
+
+def test_a_large_run_at_work_is_waited_for(three: Project) -> None:
+    """It has a table in place of tags, which has what it took over on the way only at its end."""
+    first, second = three.run_here(), three.run_here("Two.text=zwei")
+    delete(three, first)
+    (second.artifact_dir / ".Three.partial").mkdir()
+    (first.artifact_dir / ".Three.partial").mkdir()
+    three.client.update_run(second.run_id, status="RUNNING")
+    three.client.set_tag(second.run_id, "runner.lineage", "1 reused")
+    found = collector(three)
+    garbage = found.find()
+    assert garbage.waits_for == second.run_name
+    assert {item.directory.name for item in garbage.directories} == {".Three.partial"}
+    assert "is large and at work" in three.run("gc").out
+    three.client.set_terminated(second.run_id)
+    assert free(three)[first.run_id] == {"Two", "Three", ".Three.partial"}
 
 
 def test_leftovers(three: Project) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 _UNITS = ("B", "kB", "MB", "GB", "TB")
+_AGES = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
 def size(number: int | None) -> str:
@@ -27,3 +30,13 @@ def duration(seconds: float) -> str:
 def brief(seconds: float) -> str:
     """The same, with milliseconds below a second."""
     return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else duration(seconds)
+
+
+def age(then: datetime, now: datetime | None = None) -> str:
+    """How long ago something was; the clock of another machine may be ahead."""
+    seconds = ((now or datetime.now(UTC)) - then).total_seconds()
+    for length, unit in _AGES:
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    return "just now"

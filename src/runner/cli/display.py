@@ -13,7 +13,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from runner.cli import amounts, tables
+from runner import quantities
+from runner.cli import tables
 from runner.cli.text import safe, safe_line
 from runner.redaction import Redactor
 from runner.report import Report
@@ -133,7 +134,7 @@ class Display:
         now = time.monotonic()
         for name, since in list(self._running.items()):
             lines.append(
-                Text(f"  ▶ {safe_line(name)}  {amounts.duration(now - since)}", style="green")
+                Text(f"  ▶ {safe_line(name)}  {quantities.duration(now - since)}", style="green")
             )
         if self._left:
             more = f" and {len(self._left) - 8} more" if len(self._left) > 8 else ""

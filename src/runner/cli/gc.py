@@ -42,8 +42,8 @@ def command(older: timedelta | None, delete: bool, files: tuple[str, ...]) -> No
     Those are the outputs of runs that were deleted in MLflow, and what was left behind by tasks
     that did not finish. What another run reuses stays, and so do the runs themselves.
     """
-    from runner import config
-    from runner.cli import amounts, program
+    from runner import config, quantities
+    from runner.cli import program
     from runner.cli.text import safe_line
     from runner.gc import Collector
 
@@ -54,7 +54,7 @@ def command(older: timedelta | None, delete: bool, files: tuple[str, ...]) -> No
         garbage = collector.free(garbage)
     _show(garbage)
     directories, entries = len(garbage.directories), len(garbage.entries)
-    said = f"{amounts.size(garbage.size)} in {directories} "
+    said = f"{quantities.size(garbage.size)} in {directories} "
     said += "directory" if directories == 1 else "directories"
     said += f"; entries of the reuse index that lead nowhere: {entries}" if entries else ""
     if not (directories or entries):
@@ -78,7 +78,7 @@ def _show(garbage: Garbage) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from runner.cli import amounts
+    from runner import quantities
     from runner.cli.display import stdout
     from runner.cli.text import safe_line
 
@@ -90,6 +90,6 @@ def _show(garbage: Garbage) -> None:
     table.add_column("size", justify="right")
     for found in garbage.directories:
         run = f"{found.run.run_name} ({found.run.run_id[:8]})"
-        row = (run, amounts.age(found.run.since), found.why, found.directory.name)
-        table.add_row(*(Text(safe_line(cell)) for cell in row), amounts.size(found.size))
+        row = (run, quantities.age(found.run.since), found.why, found.directory.name)
+        table.add_row(*(Text(safe_line(cell)) for cell in row), quantities.size(found.size))
     stdout().print(table)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli import amounts, program
+from runner import quantities
+from runner.cli import program
 from runner.cli.text import safe_line
 from runner.report import Report, TaskReport
 
@@ -38,7 +39,7 @@ def of(report: Report) -> Table:
         seconds = "" if task.seconds is None else f"{task.seconds:.1f}"
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in task.metrics.items())
         state = Text.assemble(_styled(task.status), _plain(origin))
-        size = amounts.size(task.size)
+        size = quantities.size(task.size)
         table.add_row(_plain(task.name), state, seconds, size, _plain(metrics))
     return table
 
@@ -55,7 +56,7 @@ def closing(report: Report, resume: str) -> Iterator[tuple[str, str]]:
     words = {"FINISHED": "finished", "FAILED": "FAILED", "KILLED": "KILLED"}
     head = f"run {safe_line(report.run_name)} ({report.run_id}) {words[report.status]}"
     style = "bold green" if report.ok else "bold red"
-    yield f"\n{head} in {amounts.duration(report.seconds)}", style
+    yield f"\n{head} in {quantities.duration(report.seconds)}", style
     if report.ok:
         yield f"  files  {report.artifact_dir}", ""
         yield f"  look   {program.name()} ui", ""
@@ -84,8 +85,8 @@ def _with_plan(table: Table, tasks: Iterable[TaskReport]) -> Table:
 def _expected(task: TaskReport) -> tuple[str, str]:
     if task.status == "to run":
         seconds, size = task.expected_seconds, task.expected_size
-        return "?" if seconds is None else f"{seconds:.1f}", amounts.size(size) or "?"
-    return "", amounts.size(task.size)
+        return "?" if seconds is None else f"{seconds:.1f}", quantities.size(size) or "?"
+    return "", quantities.size(task.size)
 
 
 def _total(tasks: Iterable[TaskReport]) -> str:
@@ -99,7 +100,7 @@ def _total(tasks: Iterable[TaskReport]) -> str:
     if to_run and not seconds:
         takes = ": time and size unknown"
     elif to_run:
-        takes = f"{amounts.duration(sum(seconds))}, {amounts.size(sum(sizes))}"
+        takes = f"{quantities.duration(sum(seconds))}, {quantities.size(sum(sizes))}"
         takes = f": ≥ {takes}, {unknown} unknown" if unknown else f": about {takes}"
     reused = sum(task.status == "reused" for task in tasks)
     return f"{len(to_run)} to run{takes}; {reused} reused"
@@ -128,7 +129,7 @@ def _whence(task: TaskReport) -> str:
 def _when_and_who(task: TaskReport) -> str:
     assert task.computed is not None
     who = f", by {safe_line(task.user)}" if task.user else ""
-    return f"{amounts.age(task.computed)}{who}"
+    return f"{quantities.age(task.computed)}{who}"
 
 
 def _plain(text: str) -> Text:

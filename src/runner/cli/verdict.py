@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli import amounts
+from runner import quantities
 from runner.cli.display import stdout
 from runner.cli.text import safe, safe_line
 from runner.redaction import Redactor
@@ -66,8 +66,8 @@ def _output(row: OutputRow) -> Sequence[str | Text]:
         row.task,
         f"{row.output}{files}",
         _status(row.status),
-        amounts.size(row.then),
-        amounts.size(row.now),
+        quantities.size(row.then),
+        quantities.size(row.now),
     )
 
 
