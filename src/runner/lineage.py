@@ -54,6 +54,7 @@ class LineageLog:
 
     def add(self, tasks: Iterable[luigi.Task]) -> None:
         """Tells of tasks that are placed; a run shows all metrics of its result."""
+        tasks = list(tasks)
         found = of(tasks, self._context)
         few_before = not self._as_table
         self._elsewhere.update(found.tags)
@@ -61,7 +62,7 @@ class LineageLog:
         self._recorder.log(self._context.run_id, metrics=found.metrics, tags=tags)
         if few_before:
             self.write_table()
-        check(task_ids, self._context)  # `gc` has seen this, or has been here before
+        check([task.task_id for task in tasks], self._context)  # `gc` has seen this, or has been here before
 
     def write_table(self) -> None:
         """Writes the table as it stands now; a run with few tags needs none."""
