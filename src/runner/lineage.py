@@ -62,7 +62,9 @@ class LineageLog:
         self._recorder.log(self._context.run_id, metrics=found.metrics, tags=tags)
         if few_before:
             self.write_table()
-        check([task.task_id for task in tasks], self._context)  # `gc` has seen this, or has been here before
+        check(
+            [task.task_id for task in tasks], self._context
+        )  # `gc` has seen this, or has been here before
 
     def write_table(self) -> None:
         """Writes the table as it stands now; a run with few tags needs none."""
