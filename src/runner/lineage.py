@@ -62,9 +62,7 @@ class LineageLog:
         self._recorder.log(self._context.run_id, metrics=found.metrics, tags=tags)
         if few_before:
             self.write_table()
-        check(
-            [task.task_id for task in tasks], self._context
-        )  # `gc` has seen this, or has been here before
+        check(tasks, self._context)  # `gc` has seen this, or has been here before
 
     def write_table(self) -> None:
         """Writes the table as it stands now; a run with few tags needs none."""
@@ -99,14 +97,14 @@ def of(tasks: Iterable[luigi.Task], context: RunContext) -> Lineage:
     return found
 
 
-def check(task_ids: Iterable[str], context: RunContext) -> None:
+def check(tasks: Iterable[luigi.Task], context: RunContext) -> None:
     """Looks again for what is reused, now that it is written down who reuses it.
 
     Raises:
         MissingInputError: it was freed since it was found.
     """
-    for task_id in task_ids:
-        place = context.places.get(task_id)
+    for task in tasks:
+        place = context.places.get(task.task_id)
         if place is None or place.decision == "new" or place.origin is None:
             continue
         if not (place.directory / manifests.NAME).exists():
