@@ -158,7 +158,7 @@ def test_a_run_sends_everything(remote: Project, place: Place) -> None:
     sent = [path for path in place.paths() if not path.startswith(".reuse/")]
     inside = {path.partition(f"{report.run_id}/artifacts/")[2] for path in sent}
     assert inside == {
-        *("runner.log", "luigi.toml", "pip-freeze.txt"),
+        *("runner.log", "report.html", "luigi.toml", "pip-freeze.txt"),
         *("Write/text.txt", "Write/manifest.json", "Count/count.txt", "Count/manifest.json"),
     }
     assert place.read(place.one("Count/count.txt")) == b"5"
