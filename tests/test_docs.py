@@ -205,9 +205,7 @@ def test_the_tutorial_of_the_readme_works(project: Project) -> None:
     )
     append(config, own_section)
 
-    (command,) = re.findall(
-        r"^\$ python -m runner (Evaluation)$", readme.read_text(), re.MULTILINE
-    )
+    (command,) = re.findall(r"^\$ python -m runner (Evaluation)$", readme.read_text(), re.MULTILINE)
     done = project.run(*command.split())
 
     assert "cv_accuracy" in first.out

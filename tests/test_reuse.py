@@ -241,7 +241,7 @@ def test_a_class_may_refuse_and_a_version_may_renew(auto: Project) -> None:
 def test_packages_count_when_asked_for(auto: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ran(auto) == ALL
     assert ran(auto, 'RunConfig.fingerprint_packages=["luigi"]') == ["Clean", "Fit", "Report"]
-    monkeypatch.setattr("runner.ingredients._version", lambda package: "99")
+    monkeypatch.setattr("runner.ingredients.version", lambda package: "99")
     assert ran(auto, 'RunConfig.fingerprint_packages=["luigi"]') == ALL
 
 
