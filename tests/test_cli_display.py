@@ -280,6 +280,17 @@ def test_a_plan_says_when_and_by_whom_a_reused_task_was_computed(shown: Any) -> 
     assert lines[3][-2:] == ["?", "?"]
 
 
+def test_of_very_many_tasks_those_are_shown_of_which_there_is_something_to_say(shown: Any) -> None:
+    reused = [TaskReport(f"R{number}", "reused") for number in range(1000)]
+    s = shown()
+    s.display.report(report(status="PLANNED", tasks=(*reused, planned(), planned())), "again")
+    text = s.out.getvalue()
+    rows = [line.split()[1:2] for line in text.splitlines()[1:201]]
+    assert rows.count(["reused"]) == 198 and text.count("to run  ") == 2
+    assert "… and 802 tasks more; --json has them all" in text
+    assert "2 to run: time and size unknown; 1000 reused" in text
+
+
 def test_nothing_to_do_says_where_each_result_is(shown: Any) -> None:
     then = datetime.now(UTC) - timedelta(days=2, minutes=5)
     tasks = tuple(

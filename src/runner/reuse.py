@@ -57,6 +57,7 @@ class Reuse:
     def __init__(self, kitchen: Kitchen, index: ReuseIndex | None, *, automatic: bool) -> None:
         self._kitchen = kitchen
         self._index = index
+        self._known: dict[str, list[Manifest]] = {}
         self.automatic = automatic and index is not None
         self.place: Callable[[Iterable[luigi.Task]], object] = list
 
@@ -81,7 +82,7 @@ class Reuse:
             ingredients = self._kitchen.ingredients(task)
         except Unsettled as why:
             return Explanation(str(why))
-        earlier = self._index.earlier(task.get_task_family())
+        earlier = self.earlier(task.get_task_family())
         nearest = reasons.nearest(ingredients, task.logged_config(), earlier)
         if nearest is None:
             return Explanation(place.reason)
@@ -154,7 +155,9 @@ class Reuse:
 
     def earlier(self, task: str) -> Iterable[Manifest]:
         """What was computed of a task before, newest first."""
-        return () if self._index is None else self._index.earlier(task)
+        if task not in self._known:
+            self._known[task] = [] if self._index is None else list(self._index.earlier(task))
+        return self._known[task]
 
     def _reason(self, task: RunTask, ingredients: Ingredients) -> str:
         if self._index is None:
@@ -162,7 +165,7 @@ class Reuse:
         damage = self._index.damaged.get(ingredients.fingerprint())
         if damage:
             return damage
-        earlier = self._index.earlier(task.get_task_family())
+        earlier = self.earlier(task.get_task_family())
         nearest = reasons.nearest(ingredients, task.logged_config(), earlier)
         return reasons.phrase(nearest[1]) if nearest else "first time"
 

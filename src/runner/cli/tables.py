@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -21,20 +21,22 @@ _STYLES = {
     "not needed": "dim",
     "to run": "yellow",
 }
+_ROWS = 200  # more of them nobody reads, and they take longer than the plan
+_QUIET = ("reused", "not needed")
 _SHOWN = 5  # results that are named when there was nothing to do
 
 
 def of(report: Report) -> Table:
-    """A row for each task."""
+    """A row for each task; of very many, for those of which there is something to say."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("task", overflow="fold")
     table.add_column("")
     if report.status == "PLANNED":
-        return _with_plan(table, report.tasks)
+        return _with_plan(table, _shown(report.tasks))
     table.add_column("seconds", justify="right")
     table.add_column("size", justify="right")
     table.add_column("metrics", overflow="fold")
-    for task in report.tasks:
+    for task in _shown(report.tasks):
         origin = f" from {task.origin}" if task.status == "reused" and task.origin else ""
         seconds = "" if task.seconds is None else f"{task.seconds:.1f}"
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in task.metrics.items())
@@ -46,6 +48,9 @@ def of(report: Report) -> Table:
 
 def closing(report: Report, resume: str) -> Iterator[tuple[str, str]]:
     """Lines and their styles."""
+    left = len(report.tasks) - len(_shown(report.tasks))
+    if left:
+        yield f"… and {left:,} tasks more; --json has them all", "dim"
     if report.status == "PLANNED":
         yield f"\n{_total(report.tasks)}", ""
         yield "dry run: nothing was written", ""
@@ -67,6 +72,14 @@ def closing(report: Report, resume: str) -> Iterator[tuple[str, str]]:
             yield f"  {task.name} left unfinished files in {task.kept}", ""
     yield f"  log       {report.artifact_dir}/runner.log", ""
     yield f"  continue  {resume}", ""
+
+
+def _shown(tasks: Sequence[TaskReport]) -> Sequence[TaskReport]:
+    if len(tasks) <= _ROWS:
+        return tasks
+    telling = [number for number, task in enumerate(tasks) if task.status not in _QUIET]
+    others = [number for number, task in enumerate(tasks) if task.status in _QUIET]
+    return [tasks[number] for number in sorted([*telling, *others][:_ROWS])]
 
 
 def _with_plan(table: Table, tasks: Iterable[TaskReport]) -> Table:
