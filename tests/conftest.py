@@ -7,6 +7,7 @@ quicker by the import of MLflow.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -151,6 +152,14 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(shared / "lock"):
         store.connect(store.StoreLocation(store.sqlite_uri(path), str(shared / "mlruns")))
     return path
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """The command turns the collector off, for a process that ends with it."""
+    yield
+    gc.enable()
+    gc.unfreeze()
 
 
 @pytest.fixture

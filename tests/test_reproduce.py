@@ -25,7 +25,7 @@ TASKS = """
 import os, random, time
 from pathlib import Path
 from runner import RunTask, TaskConfig, requires
-from tasks.words import shout
+from tasks.words import metric, shout
 
 class CleanConfig(TaskConfig):
     rows: int = 2
@@ -38,8 +38,7 @@ class Clean(RunTask):
     def run(self):
         lines = self.inputs["raw"].read_text().splitlines()
         self.outputs["clean"].write_text("\\n".join(lines[: self.config.rows]))
-        import mlflow  # late, because a plan takes less time without it
-        mlflow.log_metric("rows", self.config.rows)
+        metric("rows", self.config.rows)
 
 @requires(Clean)
 class Fit(RunTask):
@@ -51,13 +50,16 @@ class Fit(RunTask):
         (self.outputs["plots"] / "one.txt").write_text(text)
         (self.outputs["plots"] / "two.txt").write_text(text)
         self.outputs["model"].write_text(shout(text))
-        import mlflow
-        mlflow.log_metric("letters", len(text))
+        metric("letters", len(text))
 """
 
 WORDS = """
 def shout(text):
     return text.upper()
+
+def metric(name, value):
+    import mlflow  # late: a plan takes less time without it
+    mlflow.log_metric(name, value)
 """
 
 CONFIG = """
@@ -325,8 +327,8 @@ def test_a_run_that_fails_this_time_is_not_reproduced(tracked: Project) -> None:
     edit(
         tracked,
         "src/tasks/__init__.py",
-        "import mlflow",
-        "import mlflow\nLIMIT = int(os.environ['LIMIT'])",
+        "from pathlib import Path",
+        "from pathlib import Path\nLIMIT = int(os.environ['LIMIT'])",
     )
     edit(tracked, "src/tasks/__init__.py", "shout(text)", "shout(text)[LIMIT:][LIMIT]")
     commit(tracked.root)
@@ -367,7 +369,7 @@ def test_a_project_in_a_folder_of_its_repository(tracked: Project, tmp_path: Pat
     (inner.root / ".git").rename(top / ".git")
     (inner.root / "data").rename(top / "data")
     edit(inner, "luigi.toml", '"data"', '"../../data"')
-    inner.write("src/tasks/words.py", "from lib import shout\n")
+    inner.write("src/tasks/words.py", "from lib import metric, shout\n")
     Project(top).write("libs/lib.py", WORDS)
     commit(top)
     outside = {"PYTHONPATH": str(top / "libs"), "TMPDIR": str(tmp_path / "temp")}
@@ -382,7 +384,7 @@ def test_a_project_in_a_folder_of_its_repository(tracked: Project, tmp_path: Pat
 def test_code_of_packages_installed_as_editable_is_that_of_the_commit(
     tracked: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tracked.write("src/tasks/words.py", "from lib import shout\n")
+    tracked.write("src/tasks/words.py", "from lib import metric, shout\n")
     tracked.write("libs/src/lib.py", WORDS)
     commit(tracked.root)
     tracked.run(env={"PYTHONPATH": str(tracked.root / "libs/src")})
@@ -451,7 +453,7 @@ class Loud(RunTask):
 def test_what_a_plain_luigi_task_makes_is_compared_by_what_was_read_of_it(
     tracked: Project,
 ) -> None:
-    edit(tracked, "src/tasks/__init__.py", "import mlflow", "import luigi, mlflow")
+    edit(tracked, "src/tasks/__init__.py", "import os,", "import luigi, os,")
     with open(tracked.root / "src/tasks/__init__.py", "a", encoding="utf-8") as file:
         file.write(PLAIN)
     commit(tracked.root)
@@ -516,7 +518,7 @@ def test_runs_that_there_are_not(project: Project) -> None:
 
 
 def test_code_that_can_not_be_imported_any_more(tracked: Project) -> None:
-    edit(tracked, "src/tasks/words.py", "def", "import os\nos.environ['NEEDED']\n\ndef")
+    edit(tracked, "src/tasks/words.py", "def shout", "import os\nos.environ['NEEDED']\n\ndef shout")
     commit(tracked.root)
     tracked.run(env={"NEEDED": "yes"})
     with pytest.raises(NotStarted, match="KeyError") as caught:

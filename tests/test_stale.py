@@ -1611,13 +1611,6 @@ def test_an_entry_that_is_put_under_another_fingerprint_is_not_taken(auto: Auto)
     assert auto.text() == "AAAA"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_an_index_that_can_not_be_written_by_a_user(auto: Auto) -> None:
-    (auto.root / "mlruns/.reuse").mkdir(parents=True)
-    (auto.root / "mlruns/.reuse").chmod(0o500)
-    assert auto.lay(PAIR).run() == {"A": "ran", "T": "ran"}
-
-
 def test_an_index_that_can_not_be_written(auto: Auto) -> None:
     (auto.root / "mlruns").mkdir()
     (auto.root / "mlruns/.reuse").write_text("a file in its place")

@@ -7,12 +7,12 @@ import os
 import sys
 import traceback
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from runner import signals
-from runner.cli import program
+from runner.cli import process, program
 from runner.errors import GraphError, ProjectCodeError, RunnerError
 
 if TYPE_CHECKING:
@@ -65,12 +65,13 @@ def group() -> None:
     """
 
 
-def main(args: list[str] | None = None) -> None:
+def main(args: list[str] | None = None) -> NoReturn:
     """Runs the command and ends the process with its exit code."""
+    process.starting()
     _open_streams()
     with signals.handled():  # from the start: importing luigi and MLflow takes seconds
         code = _exit_code(args)
-    sys.exit(code)
+    process.end(code)
 
 
 def _exit_code(args: list[str] | None) -> int:

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from runner import quantities
-from runner.cli import tables
+from runner.cli import process, tables
 from runner.cli.text import safe, safe_line
 from runner.redaction import Redactor
 from runner.report import Report
@@ -66,6 +66,7 @@ class Display:
         self._err.print(Text(safe(line)), soft_wrap=True)
 
     def opened(self, context: Any, to_run: Sequence[str]) -> None:
+        process.working()
         self._left = list(to_run)
         self._total = len(self._left)
         self._run_name = safe_line(context.run_name)

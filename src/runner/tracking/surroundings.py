@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import platform
+import re
 import shlex
 import shutil
 import socket
@@ -29,6 +30,8 @@ _PLAIN = (
     *("--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short", "--no-relative"),
     *("--src-prefix=a/", "--dst-prefix=b/", "--unified=3"),
 )
+_NAME = re.compile("^Name:(.*)$", re.MULTILINE | re.IGNORECASE)
+_VERSION = re.compile("^Version:(.*)$", re.MULTILINE | re.IGNORECASE)
 _MODULES = {  # packages whose module has another name
     "scikit-learn": "sklearn",
     "pillow": "PIL",
@@ -130,15 +133,24 @@ def imported_packages() -> str:
 
 @functools.cache
 def _frozen() -> tuple[str, ...]:
-    return tuple(_frozen_line(found) for found in importlib.metadata.distributions() if found.name)
+    lines = (_frozen_line(found) for found in importlib.metadata.distributions())
+    return tuple(line for line in lines if line)
 
 
 def _frozen_line(found: importlib.metadata.Distribution) -> str:
+    # `found.metadata` parses the long description too, which takes ten times as long.
+    text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
+    name, version = _first(_NAME, text), _first(_VERSION, text)
     origin = json.loads(found.read_text("direct_url.json") or "{}")
-    if "vcs_info" not in origin:
-        return f"{found.name}=={found.version}"
+    if not name or "vcs_info" not in origin:
+        return f"{name}=={version}" if name else ""
     vcs = origin["vcs_info"]
-    return f"{found.name} @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}"
+    return f"{name} @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}"
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return found[1].strip() if found else ""
 
 
 def _patch(root: Path, commit: str, untracked: Iterable[str]) -> bytes:
