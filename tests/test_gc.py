@@ -168,7 +168,7 @@ def test_a_large_run_at_work_is_waited_for(three: Project) -> None:
     garbage = found.find()
     assert garbage.waits_for == second.run_name
     assert {item.directory.name for item in garbage.directories} == {".Three.partial"}
-    assert "is large and at work" in three.run("gc").out
+    assert "is large and at work" in three.command("gc").out
     three.client.set_terminated(second.run_id)
     assert free(three)[first.run_id] == {"Two", "Three", ".Three.partial"}
 
@@ -281,7 +281,7 @@ def test_a_crash_in_between(three: Project, monkeypatch: pytest.MonkeyPatch, mom
 def test_the_command(three: Project) -> None:
     first = three.run_here("RunConfig.run_name=first")
     delete(three, first)
-    shown = three.run("gc", "-c", "luigi.toml", "--older", "90d")
+    shown = three.command("gc", "-c", "luigi.toml", "--older", "90d")
     for name in ALL:
         assert any(
             line.split()[:2] == ["first", f"({first.run_id[:8]})"] and name in line
@@ -290,10 +290,10 @@ def test_the_command(three: Project) -> None:
     assert "nothing was freed yet" in shown.out
     assert "gc -c luigi.toml --older 90d --delete" in shown.out
     assert (first.artifact_dir / "One").exists()
-    done = three.run("gc", "--delete")
+    done = three.command("gc", "--delete")
     assert "freed: " in done.out and " in 3 directories" in done.out
     assert not (first.artifact_dir / "One").exists()
-    assert three.run("gc").out == "nothing to free\n"
+    assert three.command("gc").out == "nothing to free\n"
 
 
 @pytest.mark.parametrize("age", ["90", "d", "-1d", "1y", "1.5d", "9999999d"])
@@ -308,5 +308,5 @@ def test_an_age_that_is_none(three: Project, age: str, capsys: pytest.CaptureFix
 
 def test_a_project_without_runs(bare_project: Project) -> None:
     bare_project.pipeline(TASKS, task="Three")
-    assert "there are no runs yet" in bare_project.run("gc", code=2).err
+    assert "there are no runs yet" in bare_project.command("gc", code=2).err
     assert not (bare_project.root / "mlflow.db").exists()

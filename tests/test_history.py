@@ -86,8 +86,8 @@ def test_a_plain_luigi_task_has_no_history() -> None:
 
 
 def test_the_table_of_a_plan(folds: Project) -> None:
-    folds.run("--run-name", "first")
-    out = folds.run("--dry-run", "--force", "Sum").out
+    folds.command("--run-name", "first")
+    out = folds.command("--dry-run", "--force", "Sum").out
     assert re.search(r"Fold\(n=9\) +reused +nothing changed since first \(just now, by .+\)", out)
     assert re.search(r"Sum +to run +forced +0\.\d +1 B", out)
     assert re.search(r"\n1 to run: about 0\.\d s, 1 B; 2 reused\n", out)
@@ -99,7 +99,7 @@ def test_nothing_to_do_says_where_the_result_is(folds: Project) -> None:
     said = rf"nothing to do: Sum is from run first \({first.run_id[:8]}\), just now, by \S+\n"
     assert re.search(said + rf"  files   {first.artifact_dir}/Sum\n", done.out)
     assert re.search(r"Sum +reused from first +1 B +sum 3", done.out)
-    document = json.loads(folds.run("--json").out)
+    document = json.loads(folds.command("--json").out)
     assert (document["status"], document["results"]) == ("UNCHANGED", ["Sum"])
     task = document["tasks"][-1]
     manifest = manifests.read(first.artifact_dir / "Sum")
@@ -114,11 +114,11 @@ def test_nothing_to_do_below_a_wrapper(folds: Project) -> None:
     folds.run_here("RunConfig.task=Both")
     report = folds.run_here("RunConfig.task=Both")
     assert (report.status, report.results) == ("UNCHANGED", ("Sum", "Side"))
-    out = folds.run("Both").out
+    out = folds.command("Both").out
     assert out.count("nothing to do: ") == 2 and out.count("  files   ") == 2
 
 
 def test_a_record_of_nothing_is_made_when_asked_for(folds: Project) -> None:
     folds.run_here()
-    assert json.loads(folds.run("--record", "--json").out)["status"] == "FINISHED"
+    assert json.loads(folds.command("--record", "--json").out)["status"] == "FINISHED"
     assert [run.data.metrics for run in folds.runs()] == [{"sum": 3}] * 2

@@ -155,7 +155,7 @@ def test_latest_is_no_reproduction_and_no_failure(tracked: Project) -> None:
     with_failure = tracked.run_here("RunConfig.task=Fit", "Clean.rows=1", force=["Fit"])
     tracked.client.set_terminated(with_failure.run_id, status="FAILED")
     for _ in range(2):
-        done = tracked.run("reproduce", "latest", "--json")
+        done = tracked.command("reproduce", "latest", "--json")
         assert json.loads(done.out)["run_id"] == first.run_id
 
 
@@ -218,7 +218,7 @@ def test_inputs_that_changed_or_are_gone_are_all_named(tracked: Project) -> None
     tracked.run_here()
     tracked.write("data/a.big", "changed")
     (tracked.root / "data/c.big").unlink()
-    done = tracked.run("reproduce", "latest", code=1)
+    done = tracked.command("reproduce", "latest", code=1)
     assert done.out.splitlines()[-1] == (
         "not reproduced: the input data/a.big of Clean has changed; "
         "the input data/c.big of Clean is missing"
@@ -242,7 +242,7 @@ def test_what_depends_on_chance_is_named(tracked: Project) -> None:
     edit(tracked, "src/tasks/__init__.py", '"letters", len(text)', '"letters", random.random()')
     commit(tracked.root)
     tracked.run_here()
-    done = tracked.run("reproduce", "latest", code=1)
+    done = tracked.command("reproduce", "latest", code=1)
     assert done.out.splitlines()[-1] == (
         "not reproduced: 1 of 3 outputs differs: Fit/plots; 1 of 2 metrics differs: letters"
     )
@@ -257,14 +257,14 @@ def test_metrics_within_a_tolerance(tracked: Project) -> None:
     commit(tracked.root)
     tracked.run_here()
     assert verdict(tracked).sentence.endswith("1 of 2 metrics differs: letters")
-    found = json.loads(tracked.run("reproduce", "latest", "--json", "--tolerance", "0.01").out)
+    found = json.loads(tracked.command("reproduce", "latest", "--json", "--tolerance", "0.01").out)
     assert found["verdict"].endswith("2 metrics are the same, 1 of them within 0.01")
     assert {row["name"]: row["status"] for row in found["metrics"]} == {
         "rows": "same",
         "letters": "within tolerance",
     }
     for wrong in ("-1", "nan", "much"):
-        tracked.run("reproduce", "latest", "--tolerance", wrong, code=2)
+        tracked.command("reproduce", "latest", "--tolerance", wrong, code=2)
 
 
 def test_another_environment_is_listed(tracked: Project) -> None:
@@ -333,7 +333,7 @@ def test_a_run_that_fails_this_time_is_not_reproduced(tracked: Project) -> None:
     edit(tracked, "src/tasks/__init__.py", "shout(text)", "shout(text)[LIMIT:][LIMIT]")
     commit(tracked.root)
     tracked.write(".env", "LIMIT=0\n")
-    tracked.run()
+    tracked.run_here()
     tracked.write(".env", "LIMIT=99\n")
     found = verdict(tracked)
     assert not found.reproduced and "IndexError" in found.sentence
@@ -349,7 +349,7 @@ def test_variables_and_secrets_of_the_projects_own_env_file_hold(tracked: Projec
         tracked, "luigi.toml", "[PathConfig]", 'tags = { word = "xyzzy-1234-canary" }\n[PathConfig]'
     )
     commit(tracked.root)
-    tracked.run()
+    tracked.run_here()
     found = verdict(tracked)
     assert statuses(found) == ALL_SAME
     assert "RunConfig.tags.word" in " ".join(found.notes)
@@ -402,7 +402,7 @@ def test_code_of_packages_installed_as_editable_is_that_of_the_commit(
 def test_the_runner_stays_the_one_that_is_installed(tracked: Project) -> None:
     tracked.write("src/runner/__init__.py", "raise SystemExit('this is another runner')\n")
     commit(tracked.root)
-    tracked.run()
+    tracked.run_here()
     edit(tracked, "src/tasks/words.py", "upper", "lower")
     assert statuses(verdict(tracked)) == ALL_SAME
 
@@ -507,7 +507,7 @@ def test_runs_that_there_are_not(project: Project) -> None:
     project.pipeline()
     with pytest.raises(MissingInputError, match="no finished run"):
         verdict(project)
-    done = project.run("reproduce", "nosuch", code=3)
+    done = project.command("reproduce", "nosuch", code=3)
     assert done.err.startswith("runner: no run in") and "Traceback" not in done.err
     first = project.run_here()
     with pytest.raises(MissingInputError, match="recorded no git commit"):

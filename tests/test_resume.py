@@ -85,7 +85,7 @@ def failed(project: Project, *overrides: str, **request: Any) -> Any:
 
 
 def resumed(project: Project, *args: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(project.run("resume", *args, "--json").out)
+    document: dict[str, Any] = json.loads(project.command("resume", *args, "--json").out)
     return document
 
 
@@ -94,16 +94,16 @@ def test_after_a_kill_what_was_completed_is_taken(folds: Project, reuse: str) ->
     (folds.root / "wait").touch()
     process = folds.start("-o", f"RunConfig.reuse={reuse}", "-o", "Read.rows=7")
     wait_for(folds.root / "marker", process)
-    busy = folds.run("resume", folds.runs()[0].info.run_id[:9], code=2)
+    busy = folds.command("resume", folds.runs()[0].info.run_id[:9], code=2)
     assert "is at work at this moment" in busy.err
-    assert "is unfinished" in folds.run("resume", code=2).err
+    assert "is unfinished" in folds.command("resume", code=2).err
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
     (folds.root / "wait").unlink()
     (dead,) = folds.runs()
     assert tallied(folds) == ["Read", "Fold1", "Fold2"]
 
-    plan = folds.run("resume", "--dry-run")
+    plan = folds.command("resume", "--dry-run")
     assert f"resuming run {dead.info.run_name} ({dead.info.run_id}), RUNNING" in plan.err
     assert len(folds.runs()) == 1 and "Sum" in plan.out
 
@@ -117,7 +117,7 @@ def test_after_a_kill_what_was_completed_is_taken(folds: Project, reuse: str) ->
     assert new.data.tags["reused.Read"] == dead.info.run_id
     assert new.data.params["Read.rows"] == "7"
     assert folds.client.get_run(dead.info.run_id).info.status == "KILLED"
-    assert "is unfinished" in folds.run("resume", code=2).err
+    assert "is unfinished" in folds.command("resume", code=2).err
 
 
 def test_the_config_of_that_run_is_used_and_can_be_changed(folds: Project) -> None:
@@ -143,7 +143,7 @@ def test_the_newest_that_is_still_open_is_meant(folds: Project) -> None:
     first = failed(folds)
     second = failed(folds, "Read.rows=2")
     (folds.root / "fail").touch()
-    again = folds.run("resume", code=1)
+    again = folds.command("resume", code=1)
     assert second.run_id in again.err
     (folds.root / "fail").unlink()
     third = folds.runs()[0].info.run_id
@@ -151,10 +151,10 @@ def test_the_newest_that_is_still_open_is_meant(folds: Project) -> None:
     assert folds.runs()[0].data.tags["resumes"] == third
     resumed(folds)
     assert folds.runs()[0].data.tags["resumes"] == first.run_id
-    assert "no run of the experiment 'trial' is unfinished" in folds.run("resume", code=2).err
+    assert "no run of the experiment 'trial' is unfinished" in folds.command("resume", code=2).err
     done = folds.runs()[0].info.run_id
-    assert "is finished: nothing is left" in folds.run("resume", done, code=2).err
-    assert "is called 'nobody'" in folds.run("resume", "nobody", code=2).err
+    assert "is finished: nothing is left" in folds.command("resume", done, code=2).err
+    assert "is called 'nobody'" in folds.command("resume", "nobody", code=2).err
 
 
 def test_other_peoples_runs_are_not_resumed_by_default(folds: Project) -> None:
@@ -164,7 +164,7 @@ def test_other_peoples_runs_are_not_resumed_by_default(folds: Project) -> None:
     client.set_terminated(client.create_run(experiment).info.run_id, "FAILED")  # no runner's
     elsewhere = left_running(folds, dead_process(), host="another")
     assert reaper.state(client.get_run(elsewhere).data.tags) == "unknown"
-    assert "is unfinished" in folds.run("resume", code=2).err
+    assert "is unfinished" in folds.command("resume", code=2).err
 
 
 def test_what_was_forced_is_computed_once(folds: Project) -> None:
@@ -179,24 +179,24 @@ def test_what_was_forced_is_computed_once(folds: Project) -> None:
 
 def test_a_failure_says_how_to_go_on(folds: Project) -> None:
     (folds.root / "fail").touch()
-    done = folds.run("Sum", "-c", "luigi.toml", "-o", "Read.rows=3", code=1)
+    done = folds.command("Sum", "-c", "luigi.toml", "-o", "Read.rows=3", code=1)
     (line,) = [line for line in done.out.splitlines() if "  continue  " in line]
     words = shlex.split(line)[-4:]
     assert words == ["resume", folds.runs()[0].info.run_id, "-c", "luigi.toml"]
-    again = folds.run(*words, code=1)
+    again = folds.command(*words, code=1)
     assert f"resume {folds.runs()[0].info.run_id} -c luigi.toml" in again.out
     (folds.root / "fail").unlink()
-    assert folds.run(*words, "-q").err == ""
+    assert folds.command(*words, "-q").err == ""
     assert folds.runs()[0].data.params["Read.rows"] == "3"
 
 
 def test_a_secret_in_the_config_is_asked_for(folds: Project) -> None:
     (folds.root / "fail").touch()
     folds.write(".env", "MY_TOKEN=hunter22secret\n")
-    done = folds.run("-o", "Read.token=hunter22secret", code=1)
+    done = folds.command("-o", "Read.token=hunter22secret", code=1)
     assert "continue" in done.out and "resume" not in done.out
     assert "-o Read.token=***" in done.out
-    refused = folds.run("resume", code=2)
+    refused = folds.command("resume", code=2)
     assert "has *** where a secret was: Read.token" in refused.err
     (folds.root / "fail").unlink()
     assert resumed(folds, "-o", "Read.token=hunter22secret")["status"] == "FINISHED"
@@ -204,11 +204,11 @@ def test_a_secret_in_the_config_is_asked_for(folds: Project) -> None:
 
 def test_a_project_without_runs(bare_project: Project) -> None:
     bare_project.pipeline(TASKS, task="Sum")
-    assert "there are no runs yet" in bare_project.run("resume", code=2).err
+    assert "there are no runs yet" in bare_project.command("resume", code=2).err
     assert not (bare_project.root / "mlflow.db").exists()
 
 
 def test_a_config_that_is_gone(folds: Project) -> None:
     first = failed(folds)
     (first.artifact_dir / "luigi.toml").unlink()
-    assert "has no config to go on with" in folds.run("resume", code=2).err
+    assert "has no config to go on with" in folds.command("resume", code=2).err

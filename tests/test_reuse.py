@@ -105,7 +105,7 @@ def test_nothing_changed_means_nothing_to_do_and_no_run(auto: Project) -> None:
 
 
 def test_the_command_says_that_nothing_is_to_do(auto: Project) -> None:
-    auto.run()
+    auto.run_here()
     done: Done = auto.run()
     assert "nothing to do" in done.out and "Report" in done.out
     assert json.loads(auto.run("--json").out)["status"] == "UNCHANGED"
@@ -301,13 +301,13 @@ def test_files_of_the_index_are_relative_and_small(auto: Project) -> None:
 
 
 def test_why(auto: Project) -> None:
-    assert "first time" in auto.run("why", "Clean").out
+    assert "first time" in auto.command("why", "Clean").out
     first = auto.run_here()
-    assert f"nothing changed since {first.run_name}" in auto.run("why", "Fit").out
+    assert f"nothing changed since {first.run_name}" in auto.command("why", "Fit").out
     edit(auto, "src/tasks/helpers.py", "text.upper()", "text.upper() + '?'")
-    told = auto.run("why", "Fit").out
+    told = auto.command("why", "Fit").out
     assert "code of tasks.helpers.shout changed" in told and first.run_name in told
     assert "-    return text.upper()" in told and "+    return text.upper() + '?'" in told
-    assert "rows 2 → 1" in auto.run("why", "Clean", "-o", "Clean.rows=1").out
-    assert "did you mean 'Clean'" in auto.run("why", "Cleen", code=2).err
-    assert "Fit may change" in auto.run("why", "Report", "-o", "RunConfig.task=Clean").out
+    assert "rows 2 → 1" in auto.command("why", "Clean", "-o", "Clean.rows=1").out
+    assert "did you mean 'Clean'" in auto.command("why", "Cleen", code=2).err
+    assert "Fit may change" in auto.command("why", "Report", "-o", "RunConfig.task=Clean").out

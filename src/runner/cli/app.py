@@ -70,11 +70,12 @@ def main(args: list[str] | None = None) -> NoReturn:
     process.starting()
     _open_streams()
     with signals.handled():  # from the start: importing luigi and MLflow takes seconds
-        code = _exit_code(args)
+        code = exit_code(args)
     process.end(code)
 
 
-def _exit_code(args: list[str] | None) -> int:
+def exit_code(args: list[str] | None) -> int:
+    """Runs the command, shows what went wrong, and returns its exit code."""
     try:
         code: Any = group.main(args, prog_name="runner", standalone_mode=False)
     except click.exceptions.Exit as exit_:
