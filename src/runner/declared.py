@@ -185,3 +185,15 @@ def _lost(value: Any, parsed: Any) -> bool:
 
 def _iso(value: Any) -> str:
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables merged deeply; `above` wins."""
+    merged = dict(below)
+    for name, value in above.items():
+        inner = merged.get(name)
+        if isinstance(value, Mapping) and isinstance(inner, Mapping):
+            merged[name] = overlaid(inner, value)
+        else:
+            merged[name] = value
+    return merged

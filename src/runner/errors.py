@@ -9,7 +9,8 @@
     ├── ProjectCodeError       2   the project's own modules can't be imported
     ├── MissingInputError      3   a pin or an input file is absent or incomplete
     ├── TrackingError          4   the tracking store can't be reached or used
-    └── PublishError           1   a task's outputs are not what it declared
+    ├── PublishError           1   a task's outputs are not what it declared
+    └── ExecutionError         1   a task took too long, or its worker died
 
     Interrupted                128 + signal; a KeyboardInterrupt, so that it is taken for no failure
 
@@ -110,6 +111,10 @@ class TrackingError(RunnerError):
 
 class PublishError(RunnerError):
     """The outputs of a task can't be published as they are."""
+
+
+class ExecutionError(RunnerError):
+    """A task did not come to an end: it took too long, or its worker died."""
 
 
 class Interrupted(KeyboardInterrupt):

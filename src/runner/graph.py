@@ -8,7 +8,7 @@ from typing import Any
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
-from luigi.task import flatten
+from luigi.task import DynamicRequirements, flatten
 from runner import context
 from runner.errors import GraphError, RunnerError
 
@@ -79,6 +79,21 @@ class TaskGraph:
             if not is_complete(self.tasks[task_id]):
                 waiting.extend(self.requires[task_id])
         return [task_id for task_id in self.tasks if task_id in seen]
+
+
+def tasks_in(required: Any) -> list[luigi.Task]:
+    """The tasks of what `run()` yields.
+
+    Raises:
+        GraphError: something else is among them.
+    """
+    if isinstance(required, DynamicRequirements):
+        required = required.requirements
+    tasks = flatten(required)
+    for task in tasks:
+        if not isinstance(task, luigi.Task):
+            raise GraphError(f"run() yields a {type(task).__name__}; it may yield tasks only")
+    return list(tasks)
 
 
 def _dependencies(task: luigi.Task) -> list[luigi.Task]:

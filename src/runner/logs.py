@@ -57,11 +57,8 @@ class RunLog:
         """Takes every record of the process, from DEBUG on."""
         root = logging.getLogger()
         levels = {name: logging.getLogger(name).level for name in ("", *_TALKATIVE)}
-        root.setLevel(logging.DEBUG)
-        for name in _TALKATIVE:
-            logging.getLogger(name).setLevel(logging.INFO)
+        record_everything()
         root.addHandler(self._memory)
-        logging.captureWarnings(True)
         try:
             yield self
         finally:
@@ -96,6 +93,14 @@ def console(write: Callable[[str], None], level: str, redactor: Redactor) -> Ite
         yield
     finally:
         root.removeHandler(handler)
+
+
+def record_everything() -> None:
+    """Lets records from DEBUG on through, but for those of talkative libraries."""
+    logging.getLogger().setLevel(logging.DEBUG)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.INFO)
+    logging.captureWarnings(True)
 
 
 def adopt_mlflow() -> None:

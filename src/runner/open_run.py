@@ -16,9 +16,12 @@ from runner.artifacts.manifest import Maker
 from runner.artifacts.placement import moved
 from runner.closing import Ending
 from runner.context import using
-from runner.engine import worker
+from runner.engine import views, worker
+from runner.engine.calls import Calls
+from runner.engine.delegated import Delegated, Engine
 from runner.engine.execution import Execution
 from runner.engine.outcome import Outcome
+from runner.engine.turn import Turn
 from runner.errors import GraphError, Interrupted
 from runner.graph import TaskGraph
 from runner.lineage import LineageLog
@@ -46,8 +49,11 @@ class OpenRun:
         received: Signals,
         listener: Listener,
         tags: Mapping[str, str],
+        engine: Engine | None = None,
     ) -> None:
         self._plan = plan
+        self._engine = engine
+        self._turn = Turn()
         self._recorder = recorder
         self._received = received
         self._listener = listener
@@ -55,12 +61,16 @@ class OpenRun:
         self._outcomes: dict[str, Outcome] = {}
         self._dynamic: dict[str, luigi.Task] = {}
         self._edges = set(plan.graph.edges())
+        self._tasks = dict(plan.graph.tasks)
+        self._requires: dict[str, Iterable[str]] = dict(plan.graph.requires)
         self._begun = time.monotonic()
         received.hold()
         with using(plan.context):
             opened = recorder.open(plan.context.config, plan.parameters())
         places = moved(plan.context.places, plan.context.artifact_dir, opened.artifact_dir)
         self._context = replace(opened, places=places, families=plan.context.families)
+        session = engine.session if engine else b""
+        self._calls = Calls(session, self._context, plan.location.uri)
         self._lineage = LineageLog(recorder, self._context, self._task_reports)
         self._maker = Maker(
             run_id=opened.run_id,
@@ -103,13 +113,27 @@ class OpenRun:
             on_start=lambda task: self._listener.started(summary.label(task, self._context)),
             on_end=self._ended,
             interrupted=self._received.received,
+            turn=self._turn,
+            engine=self._engine,
         )
         return luigi_worker.run_all(self._plan.graph.root)
 
     def _execution(self, task: luigi.Task) -> Execution:
-        forced = task.get_task_family() in self._plan.forced
-        reuse = self._plan.reuse
-        return Execution(task, self._context, self._maker, self._place, reuse, forced=forced)
+        plan = self._plan
+        forced = task.get_task_family() in plan.forced
+        parts = (task, self._context, self._maker, self._place, plan.reuse)
+        if self._engine is None:
+            return Execution(*parts, forced=forced)
+        return Delegated(
+            *parts,
+            forced=forced,
+            away=self._turn.away,
+            engine=self._engine,
+            calls=self._calls,
+            view=lambda task, yielded: views.view(
+                task, yielded, self._context, self._tasks, self._requires
+            ),
+        )
 
     def _place(self, tasks: Iterable[luigi.Task], requirer: luigi.Task) -> None:
         """Places the dynamic requirements of a task, and all that they require."""
@@ -119,6 +143,8 @@ class OpenRun:
         roots = [graph.root for graph in graphs]
         for graph in graphs:
             self._edges.update(graph.edges())
+            self._tasks |= graph.tasks
+            self._requires |= graph.requires
         self._edges.update((root.task_id, requirer.task_id) for root in roots)
         plan = self._plan
         new = place_dynamic(roots, lookup=plan.lookup, reuse=plan.reuse, forced=plan.forced)

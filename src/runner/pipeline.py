@@ -17,7 +17,7 @@ from runner import config as configs
 from runner import luigi_parser, project_code, signals, summary
 from runner.artifacts import sending
 from runner.context import using
-from runner.engine import worker
+from runner.engine import engines
 from runner.errors import UsageError, did_you_mean
 from runner.logs import RunLog, adopt_mlflow
 from runner.open_run import OpenRun
@@ -49,11 +49,14 @@ def run(request: Request, settings: Settings, listener: Listener | None = None) 
             plan = plan_for(request, settings)
         if plan.reuse.automatic and plan.nothing_to_do and not request.record:
             return _planned(plan, status="UNCHANGED")
-        client = store.connect(plan.location)
-        adopt_mlflow()
-        reaper.reap(client)
-        recorder = Recorder(client, plan.location, redactor)
-        return OpenRun(plan, recorder, received, listener or Silent(), request.tags).execute(log)
+        to_run = len(plan.needed) - len(plan.complete)
+        with engines.opened(plan.context.config, to_run) as engine:  # workers start meanwhile
+            client = store.connect(plan.location)
+            adopt_mlflow()
+            reaper.reap(client)
+            recorder = Recorder(client, plan.location, redactor)
+            opened = OpenRun(plan, recorder, received, listener or Silent(), request.tags, engine)
+            return opened.execute(log)
 
 
 def why(request: Request, settings: Settings, task: str) -> list[tuple[str, Explanation]]:
@@ -79,7 +82,6 @@ def plan_for(request: Request, settings: Settings) -> Plan:
     Raises:
         RunnerError: as for `run`.
     """
-    worker.forget(project_code.loaded_modules())
     project_code.unload()
     project = ProjectTasks(settings.root)
     config = configs.load(

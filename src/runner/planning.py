@@ -20,6 +20,7 @@ from runner.artifacts.placement import place_all
 from runner.artifacts.store import is_remote
 from runner.config import Config
 from runner.context import RunContext, current, using
+from runner.declared import overlaid
 from runner.errors import (
     ConfigError,
     GraphError,
@@ -32,7 +33,7 @@ from runner.graph import TaskGraph
 from runner.ingredients import Kitchen
 from runner.project_code import ProjectTasks
 from runner.reuse import Reuse
-from runner.task import RunTask, overlaid
+from runner.task import RunTask
 from runner.tracking import roots, store
 from runner.tracking.lookup import RunLookup
 from runner.tracking.store import StoreLocation

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
+from luigi.task_register import Register
 from runner.config import Config, SectionCheck
 from runner.declared import check_section
 from runner.errors import ConfigError, Problem, ProjectCodeError, did_you_mean
@@ -141,8 +142,14 @@ def loaded_modules() -> set[str]:
 
 
 def unload() -> None:
-    """Lets the next run of this process read the project's modules as they are then."""
-    for name in loaded_modules():
+    """Lets the next run of this process read the project's modules as they are then.
+
+    luigi forgets its instances of tasks, and the classes: two of one name would be ambiguous.
+    """
+    modules = loaded_modules()
+    Register.clear_instance_cache()
+    Register._reg = [cls for cls in Register._reg if cls.__module__ not in modules]
+    for name in modules:
         del sys.modules[name]
     _loaded.clear()
 

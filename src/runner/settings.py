@@ -115,6 +115,11 @@ def started_with() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if _lent.get(name) != value}
 
 
+def lent() -> dict[str, str]:
+    """What `load` put into the environment from `.env`."""
+    return dict(_lent)
+
+
 def _folder(start: Path | None) -> Path:
     try:
         return (start or Path.cwd()).resolve()

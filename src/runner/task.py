@@ -32,7 +32,7 @@ from runner import inputs as task_inputs
 from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
 from runner.context import Placement, RunContext
-from runner.declared import Section, config_class, typed
+from runner.declared import Section, config_class, overlaid, typed
 from runner.errors import GraphError, RunnerError
 from runner.outputs import Outputs, output_path, target_paths
 
@@ -48,6 +48,8 @@ class RunTask(luigi.Task):
         version: change it to have outputs computed anew though nothing else changed.
         reusable: whether outputs may be taken from an earlier run by fingerprint.
         fingerprint_packages: installed packages whose versions the outputs depend on.
+        retries: how often the task is tried again when it fails.
+        timeout: seconds that `run()` may take; None for as long as luigi's `worker_timeout` says.
         config: the task's section: an instance of the class that ``config: …`` names, or a dict.
     """
 
@@ -56,6 +58,8 @@ class RunTask(luigi.Task):
     version: Any = ""
     reusable: bool = True
     fingerprint_packages: Sequence[str] = ()
+    retries: int = 0
+    timeout: float | None = None
 
     _params: ClassVar[list[tuple[str, luigi.Parameter[Any]]]]
     _partial: Path | None = None  # where run() writes while it is executed
@@ -246,15 +250,3 @@ class RunTask(luigi.Task):
     @property
     def older_form(self) -> bool:
         return type(self).build_input_output_path_dicts is not RunTask.build_input_output_path_dicts
-
-
-def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables merged deeply; `above` wins."""
-    merged = dict(below)
-    for name, value in above.items():
-        inner = merged.get(name)
-        if isinstance(value, Mapping) and isinstance(inner, Mapping):
-            merged[name] = overlaid(inner, value)
-        else:
-            merged[name] = value
-    return merged

@@ -19,9 +19,13 @@ from runner.artifacts.manifest import ListedFile, Manifest
 from runner.errors import PublishError
 
 
-def partial_of(directory: Path) -> Path:
-    """Where the outputs of a directory are written before they are published."""
-    return directory.with_name(f".{directory.name}.partial")
+def partial_of(directory: Path, token: str = "") -> Path:
+    """Where the outputs of a directory are written before they are published.
+
+    Args:
+        token: for an attempt beside which another may still be going on.
+    """
+    return directory.with_name(f".{directory.name}{token and f'.{token}'}.partial")
 
 
 def is_partial(directory: Path) -> bool:
@@ -29,17 +33,18 @@ def is_partial(directory: Path) -> bool:
     return directory.name.startswith(".") and directory.name.endswith(".partial")
 
 
-def open_partial(directory: Path, outputs: Iterable[str] = ()) -> Path:
+def open_partial(directory: Path, outputs: Iterable[str] = (), token: str = "") -> Path:
     """Makes an empty place to write to; what an earlier attempt left there is removed.
 
     Args:
         outputs: declared paths, whose parent folders are made too.
+        token: see `partial_of`.
 
     Raises:
         PublishError: the directory is complete already, or can't be made.
     """
     refuse_overwriting(directory)
-    partial = partial_of(directory)
+    partial = partial_of(directory, token)
     try:
         if partial.is_symlink() or partial.is_file():
             partial.unlink()

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 @click.option("--no-reuse", is_flag=True, help="Take over only what is pinned.")
 @click.option("--verify", is_flag=True, help="Read every file that is reused, to be sure of it.")
 @click.option("--record", is_flag=True, help="Open an MLflow run even when nothing has to run.")
+@click.option("--engine", metavar="NAME", help="Where tasks run: inline, processes or dask.")
+@click.option("--workers", type=click.IntRange(0), help="How many at once; 0: one a core.")
 @click.option("--run-name", metavar="NAME", help="Name of the MLflow run; default: MLflow's own.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the log from INFO on.")
@@ -64,6 +66,8 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     no_reuse: bool,
     verify: bool,
     record: bool,
+    engine: str | None,
+    workers: int | None,
     run_name: str | None,
     quiet: bool,
     verbose: bool,
@@ -75,6 +79,8 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     changes += [] if task is None else [f"RunConfig.task={_toml(task)}"]
     changes += [] if run_name is None else [f"RunConfig.run_name={_toml(run_name)}"]
     changes += ["RunConfig.reuse=pinned"] if no_reuse else []
+    changes += [] if engine is None else [f"RunConfig.engine={_toml(engine)}"]
+    changes += [] if workers is None else [f"RunConfig.workers={workers}"]
     params = click.get_current_context().params
 
     def start(listener: Listener) -> Report:

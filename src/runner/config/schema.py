@@ -38,6 +38,9 @@ class RunConfig(BaseModel):
     reuse: Literal["pinned", "auto"] = "pinned"
     fingerprint_packages: list[str] = []
     tags: dict[str, Any] = {}
+    engine: str = "inline"
+    workers: int = Field(default=0, ge=0, le=10_000)
+    engine_address: str | None = None
     run_name: str | None = None
     tracking_uri: str | None = None
     artifact_root: str | None = None
@@ -54,6 +57,16 @@ class RunConfig(BaseModel):
     def _place(cls, value: str | None) -> str | None:
         if value is not None and (not value.isprintable() or not value.strip()):
             raise ValueError("expected a path or URI")
+        return value
+
+    @field_validator("engine")
+    @classmethod
+    def _engine(cls, value: str) -> str:
+        known = ("inline", "processes", "dask")
+        dotted = "." in value and all(part.isidentifier() for part in value.split("."))
+        if value not in known and not dotted:
+            near = did_you_mean(value, known)
+            raise ValueError(f"expected {', '.join(known)} or the dotted name of a callable{near}")
         return value
 
     @field_validator("tags")

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
-from luigi.task import DynamicRequirements, flatten
-from runner.artifacts import contents, publish, sending
+from runner.artifacts import publish, sending
 from runner.artifacts.fingerprint import Ingredients
 from runner.artifacts.manifest import Maker, Manifest
 from runner.context import RunContext
-from runner.engine.outcome import Outcome, users_part
-from runner.errors import GraphError, PublishError, RunnerError
+from runner.engine.attempt import Attempt, Written, sole_writer
+from runner.engine.limits import alarm, retries_of, timeout_of
+from runner.engine.outcome import Outcome, text_of, users_part
+from runner.errors import GraphError, RunnerError
+from runner.graph import tasks_in
 from runner.reuse import Reuse
 from runner.task import RunTask
-from runner.tracking.fluent import task_logs
 from runner.tracking.plugin import MetricNotes
 
 _log = logging.getLogger(__name__)
@@ -41,6 +37,7 @@ class Execution:
         place: places tasks that turn up as dynamic requirements.
         reuse: fingerprints the task, and finds what was computed before.
         forced: compute, whatever there is.
+        away: gives the thread's turn away while it waits.
     """
 
     def __init__(
@@ -52,6 +49,7 @@ class Execution:
         reuse: Reuse,
         *,
         forced: bool = False,
+        away: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.outcome = Outcome(task)
         self._task = task
@@ -60,28 +58,40 @@ class Execution:
         self._place = place
         self._reuse = reuse
         self._forced = forced
+        self._away = away
         self._ingredients: Ingredients | None = None
         self._lock = ExitStack()
         self._user_run = task.run
         self._dynamic: dict[str, luigi.Task] = {}
         self._notes = MetricNotes()
+        self._written: Written | None = None
         self._started = 0.0
         self._open = ExitStack()
 
-    def run(self) -> Any:
+    def run(self) -> Generator[Any, Any, None]:
         """Stands in for the task's own `run()`; after a new requirement luigi calls it again."""
-        if isinstance(self._task, RunTask) and self._taken_over(self._task):
-            return None
+        for left in range(retries_of(self._task), -1, -1):
+            if isinstance(self._task, RunTask) and self._taken_over(self._task):
+                return
+            try:
+                yield from self._once()
+                return
+            except Exception as error:
+                if not left or isinstance(error, GraphError):
+                    raise
+                _log.warning("%s failed, %d more: %s", self._task, left, self.outcome.error)
+
+    def _once(self) -> Generator[Any, Any, None]:
         self._begin()
         try:
-            result = self._user_run()
+            yield from self._work()
+        except GeneratorExit:  # luigi computes the requirement, and starts from the first line
+            self._pause()
+            raise
         except BaseException as error:
             self._fail(error)
             raise
-        if isinstance(result, Generator):
-            return self._drive(result)
         self._finish()
-        return None
 
     def _taken_over(self, task: RunTask) -> bool:
         """Takes what another run computed by now: its upstream is complete, so that can be told.
@@ -92,7 +102,8 @@ class Execution:
         if self._ingredients is None or task.placement.pinned or not self._reuse.automatic:
             return False
         label, run = task.get_task_family(), self._maker.run_name
-        self._lock.enter_context(self._reuse.computing(self._ingredients, label, run))
+        with self._away():
+            self._lock.enter_context(self._reuse.computing(self._ingredients, label, run))
         found = None
         if not self._forced:
             found = self._reuse.find(task, self._ingredients, discard=True)
@@ -107,65 +118,74 @@ class Execution:
         self.outcome.size, self.outcome.metrics = found.size or 0, dict(found.metrics)
         return True
 
-    def _drive(self, steps: Generator[Any, Any, Any]) -> Generator[Any, Any, None]:
+    def _work(self) -> Generator[Any, Any, None]:
+        """Calls the user's `run()`; yields what it requires while it runs."""
+        limit = timeout_of(self._task)
+        with alarm(self._task, limit):
+            steps = self._user_run()
+        if isinstance(steps, Generator):
+            yield from self._drive(steps, limit)
+        self._written = self._attempt.written()
+
+    def _drive(
+        self, steps: Generator[Any, Any, Any], limit: float | None
+    ) -> Generator[Any, Any, None]:
         sent = None
         try:
             while True:
-                required = steps.send(sent)
-                tasks = _tasks_in(required)
-                self._place(tasks, self._task)
-                self._dynamic |= {task.task_id: task for task in tasks}
+                with alarm(self._task, limit):
+                    required = steps.send(sent)
+                self._require(tasks_in(required))
                 sent = yield required
         except StopIteration:
             pass
-        except GeneratorExit:  # luigi computes the requirement, and starts from the first line
+        finally:
             steps.close()
-            self._pause()
-            raise
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self._finish()
+
+    def _require(self, tasks: list[luigi.Task]) -> None:
+        self._place(tasks, self._task)
+        self._dynamic |= {task.task_id: task for task in tasks}
 
     def _begin(self) -> None:
-        if self.outcome.status in (
-            "failed",
-            "stopped",
-        ):  # a retry logs anew; a restarted generator does not
-            self._notes = MetricNotes()
+        if self.outcome.status in ("failed", "stopped"):
+            self._notes = MetricNotes()  # a retry logs anew; a restarted generator does not
         self._notes.restart()
         self._dynamic.clear()
+        self._written = None
         self.outcome.status = "running"
         self._started = time.monotonic()
         self._open = ExitStack()
-        with suppress(OSError):  # a task may go elsewhere; the next one starts here again
-            self._open.callback(os.chdir, os.getcwd())
         try:
             if isinstance(self._task, RunTask):
                 directory = self._task.placement.directory
                 if not directory.is_relative_to(self._context.artifact_dir):
-                    self._open.callback(_sole_writer(directory).release)
-                outputs = self._task.declared_outputs().values()
-                self._task._partial = publish.open_partial(directory, outputs)
-            self._open.enter_context(task_logs(self._context, self._notes))
+                    self._open.callback(sole_writer(directory).release)
+            self._open_attempt()
         except BaseException as error:
             self._fail(error)
             raise
 
+    def _open_attempt(self) -> None:
+        self._attempt = Attempt(self._task, self._context, self._notes)
+        self._open.callback(self._attempt.close)
+        self._attempt.open()
+
     def _pause(self) -> None:
         self._lock.close()
-        seconds, now = time.monotonic() - self._started, time.time()
+        seconds, now = self._elapsed(), time.time()
         self.outcome.seconds += seconds
         self.outcome.spans.append((now - seconds, now))
         self._open.close()
-        if isinstance(self._task, RunTask):
-            self._task._partial = self._task._inputs = None
+
+    def _elapsed(self) -> float:
+        """Seconds since the task was started, the last time."""
+        return time.monotonic() - self._started
 
     def _finish(self) -> None:
-        seconds = self.outcome.seconds + time.monotonic() - self._started
+        seconds = self.outcome.seconds + self._elapsed()
         try:
-            if isinstance(self._task, RunTask):
-                self.outcome.size = self._publish(self._task, seconds).size
+            if isinstance(self._task, RunTask) and self._written:
+                self.outcome.size = self._publish(self._task, self._written, seconds).size
         except BaseException as error:
             self._fail(error)
             raise
@@ -173,25 +193,22 @@ class Execution:
         self.outcome.metrics = dict(self._notes.last)
         self.outcome.status = "done"
 
-    def _publish(self, task: RunTask, seconds: float) -> Manifest:
+    def _publish(self, task: RunTask, written: Written, seconds: float) -> Manifest:
         directory = task.placement.directory
-        outputs = task.declared_outputs()
-        partial = task.directory
-        publish.adopt_strays(directory, partial)
         manifest = Manifest(
             task=task.get_task_family(),
             params=task.to_str_params(only_significant=True, only_public=True),
             config=task.logged_config(),
-            outputs=outputs,
-            folders=tuple(contents.empty_folders(partial)),
-            files=publish.collect(partial, outputs, task.get_task_family()),
+            outputs=task.declared_outputs(),
+            folders=written.folders,
+            files=written.files,
             metrics=self._notes.last,
             seconds=round(seconds, 3),
             created=datetime.now(UTC),
             made_by=self._maker,
             **self._origin_of(task),
         )
-        publish.publish(partial, directory, manifest)
+        publish.publish(written.partial, directory, manifest)
         if self._context.store and directory.parent == self._context.artifact_dir:
             sending.send(directory, self._context.store, self._context.config.root)
         self._reuse.offer(directory, manifest)
@@ -221,11 +238,7 @@ class Execution:
     def _fail(self, error: BaseException) -> None:
         self._pause()
         self.outcome.status = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
-        if isinstance(error, RunnerError):
-            self.outcome.error, self.outcome.traceback = str(error), ""
-        else:
-            self.outcome.error = "".join(traceback.format_exception_only(error)).strip()
-            self.outcome.traceback = users_part(error, __file__)
+        self.outcome.error, self.outcome.traceback = self._described(error)
         self.outcome.metrics = dict(self._notes.last)
         if isinstance(self._task, RunTask):
             partial = publish.partial_of(self._task.placement.directory)
@@ -234,24 +247,8 @@ class Execution:
             elif partial.is_dir():
                 partial.rmdir()
 
-
-def _sole_writer(directory: Path) -> FileLock:
-    """Two runs may be told to write to the same directory outside of both."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(directory.with_name(f".{directory.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        text = f"another run is writing to {directory} at this moment"
-        raise PublishError(text, "wait for it, or pin to another directory") from None
-    return lock
-
-
-def _tasks_in(required: Any) -> list[luigi.Task]:
-    if isinstance(required, DynamicRequirements):
-        required = required.requirements
-    tasks = flatten(required)
-    for task in tasks:
-        if not isinstance(task, luigi.Task):
-            raise GraphError(f"run() yields a {type(task).__name__}; it may yield tasks only")
-    return list(tasks)
+    def _described(self, error: BaseException) -> tuple[str, str]:
+        """An error as text, and the user's part of its traceback."""
+        if isinstance(error, RunnerError):
+            return str(error), ""
+        return text_of(error), users_part(error, __file__)

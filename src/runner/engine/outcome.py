@@ -48,3 +48,8 @@ def users_part(error: BaseException, own: str) -> str:
             del part.stack[0]
         part = part.__cause__ or part.__context__
     return "".join(found.format())
+
+
+def text_of(error: BaseException) -> str:
+    """An exception as text, with its type."""
+    return "".join(traceback.format_exception_only(error)).strip()

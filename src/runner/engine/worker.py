@@ -1,43 +1,58 @@
 """luigi's Worker, driven for one run. The only module that uses luigi's private names.
 
 luigi decides what is ready, hands dynamic requirements back, keeps priorities, resources and
-retries; none of that is copied here. What changes: a task runs in this process and never in a
-forked one, results do not travel through a pipe, and `run()` is wrapped while it is called.
+retries; none of that is copied here. What changes: a task runs in this process, or in a worker of
+an engine for which a thread waits, and never in a forked process; and `run()` is wrapped while it
+is called.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Collection
+import queue
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from luigi.rpc import RemoteScheduler
 from luigi.scheduler import Scheduler
-from luigi.task_register import Register
 from luigi.worker import DequeQueue, TaskProcess, TaskStatusReporter, Worker
+from runner.engine.delegated import Engine
 from runner.engine.execution import Execution
+from runner.engine.turn import Turn
 from runner.errors import Interrupted
 
 _log = logging.getLogger(__name__)
 
 
-class _InlineProcess(TaskProcess):
-    """luigi's account of one task's execution, without a process around it."""
+class _Process(TaskProcess):
+    """luigi's account of one task's execution, without a process around it.
 
-    def __init__(self, execution: Execution, on_start: Any, on_end: Any, **kwargs: Any) -> None:
+    With an engine, it is a thread of this process that waits for a worker.
+    """
+
+    def __init__(
+        self, execution: Execution, on_start: Any, on_end: Any, threads: _Threads, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.use_multiprocessing = False
+        self.timeout_time = None  # the execution sees to that
         self._execution = execution
         self._on_start = on_start
         self._on_end = on_end
+        self._threads = threads
 
     def run(self) -> None:
-        if isinstance(self.task, luigi.WrapperTask):
+        if isinstance(self.task, luigi.WrapperTask) or self.task.run is None:
             super().run()
-            return
+        else:
+            self._threads.do(self._run)
+
+    def _run(self) -> None:
         self._on_start(self.task)
         self.task.run = self._execution.run
         try:
@@ -46,9 +61,58 @@ class _InlineProcess(TaskProcess):
             del self.task.run
             self._on_end(self._execution.outcome)
 
+    def is_alive(self) -> bool:
+        """Whether luigi has to look for a process that died; an engine tells of those itself."""
+        return True
+
+
+class _Threads:
+    """Executes tasks in this thread, or each in one of its own while the turn is its.
+
+    Args:
+        workers: how many at once; None for this thread.
+    """
+
+    def __init__(self, workers: int | None, turn: Turn) -> None:
+        self._turn = turn
+        self._pool = None if workers is None else ThreadPoolExecutor(workers, "runner-task")
+
+    def do(self, action: Callable[[], None]) -> None:
+        if self._pool is None:
+            action()
+        else:
+            self._pool.submit(copy_context().run, self._in_turn, action)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            with self._turn.away():
+                self._pool.shutdown(cancel_futures=True)
+
+    def _in_turn(self, action: Callable[[], None]) -> None:
+        with self._turn.taken():
+            try:
+                action()
+            except KeyboardInterrupt:  # luigi has no answer to that; the main thread has
+                _log.debug("a task was stopped", exc_info=True)
+
 
 class _Results(DequeQueue):
     """luigi's queue of results within one process, which it closes when a scheduler is remote."""
+
+    def close(self) -> None:
+        pass
+
+
+class _ThreadResults(queue.Queue[Any]):
+    """The same, filled by threads; whoever waits gives its turn away."""
+
+    def __init__(self, turn: Turn) -> None:
+        super().__init__()
+        self._turn = turn
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        with self._turn.away():
+            return super().get(block, timeout)
 
     def close(self) -> None:
         pass
@@ -62,6 +126,8 @@ class RunWorker(Worker):
         on_start: told of each task that starts.
         on_end: told of each outcome.
         interrupted: the signal that asked the run to stop, for tasks that swallow the exception.
+        turn: shared with the executions.
+        engine: executes tasks; None for this process itself.
     """
 
     def __init__(
@@ -70,21 +136,37 @@ class RunWorker(Worker):
         on_start: Callable[[luigi.Task], None],
         on_end: Callable[[Any], None],
         interrupted: Callable[[], int | None],
+        turn: Turn,
+        engine: Engine | None = None,
     ) -> None:
-        super().__init__(scheduler=_scheduler(), no_install_shutdown_handler=True)
-        self._task_result_queue: Any = _Results()
+        workers = engine.workers if engine else 1
+        super().__init__(
+            scheduler=_scheduler(), worker_processes=workers, no_install_shutdown_handler=True
+        )
+        self._task_result_queue: Any = _ThreadResults(turn) if engine else _Results()
         self._start = start
         self._on_start = on_start
         self._on_end = on_end
         self._interrupted = interrupted
+        self._engine = engine
+        self._turn = turn
+        self._threads = _Threads(workers if engine else None, turn)
         self._executions: dict[str, Execution] = {}
 
     def run_all(self, root: luigi.Task) -> bool:
         """Adds the root and runs until nothing is left that can run; whether all succeeded."""
         remote = isinstance(self._scheduler, RemoteScheduler)
-        with self if remote else contextlib.nullcontext():
-            added = self.add(root)
-            return bool(self.run() and added)
+        with self._turn.taken():
+            try:
+                with self if remote else contextlib.nullcontext():
+                    added = self.add(root)
+                    return bool(self.run() and added)
+            except BaseException:
+                if self._engine is not None:
+                    self._engine.stop()
+                raise
+            finally:
+                self._threads.close()
 
     def _get_work(self) -> Any:
         signum = self._interrupted()
@@ -95,13 +177,12 @@ class RunWorker(Worker):
     def _create_task_process(self, task: luigi.Task) -> TaskProcess:
         reporter = TaskStatusReporter(self._scheduler, task.task_id, self._id, None)
         if task.task_id not in self._executions:
-            if task.worker_timeout or self._config.timeout:
-                _log.warning("%s: worker_timeout is not kept: it runs in this process", task)
             self._executions[task.task_id] = self._start(task)
-        return _InlineProcess(
+        return _Process(
             self._executions[task.task_id],
             self._on_start,
             self._on_end,
+            self._threads,
             task=task,
             worker_id=self._id,
             result_queue=self._task_result_queue,
@@ -109,16 +190,6 @@ class RunWorker(Worker):
             check_unfulfilled_deps=self._config.check_unfulfilled_deps,
             check_complete_on_run=self._config.check_complete_on_run,
         )
-
-
-def forget(modules: Collection[str]) -> None:
-    """Clears luigi's memory of task instances, and of the classes of some modules.
-
-    A second run in one process reads its modules anew; classes of the first that have the same
-    names would make each name ambiguous for luigi.
-    """
-    Register.clear_instance_cache()
-    Register._reg = [cls for cls in Register._reg if cls.__module__ not in modules]
 
 
 def _scheduler() -> Any:

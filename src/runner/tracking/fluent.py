@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,28 +51,87 @@ def _experiment_kept() -> Iterator[None]:
             os.environ[_EXPERIMENT_VARIABLE] = variable
 
 
+def adopt_run(context: RunContext, tracking_uri: str) -> None:
+    """Makes a worker process one whose tasks log to the run, for as long as it lives.
+
+    MLflow is not imported for that: a task that does it finds the run in the environment.
+    """
+    values = {
+        plugin.RUN_VARIABLE: context.run_id,
+        plugin.STORE_VARIABLE: tracking_uri,
+        "MLFLOW_TRACKING_URI": tracking_uri,
+        "MLFLOW_RUN_ID": context.run_id,
+        _EXPERIMENT_VARIABLE: context.experiment_id,
+    }
+    if os.environ.get(plugin.RUN_VARIABLE) != context.run_id:
+        plugin.forget_points()
+    os.environ.update(values)
+    if "mlflow" in sys.modules:
+        import mlflow
+
+        mlflow.set_tracking_uri(tracking_uri)
+
+
 @contextmanager
 def task_logs(context: RunContext, notes: MetricNotes) -> Iterator[None]:
-    """Around one task: its metrics are noted, and what it changed in MLflow is set back."""
-    import mlflow
-    from mlflow.utils.autologging_utils import AUTOLOGGING_INTEGRATIONS as autologging
+    """Around one task: its metrics are noted, and what it changed in MLflow is set back.
 
-    if not _is_ours(mlflow.active_run(), context):  # an earlier task ended it, or began another
+    Where MLflow is not imported yet, the task may do so, or not.
+    """
+    loaded = "mlflow" in sys.modules
+    if loaded:
+        _begin_again(context)
+    before = {name: dict(settings) for name, settings in _autologging().items()} if loaded else {}
+    uri = _tracking_uri() if loaded else None
+    try:
+        with plugin.noting(notes):
+            yield
+            if "mlflow" in sys.modules:
+                _flush()
+    finally:
+        if "mlflow" in sys.modules:
+            _set_back(before, uri)
+
+
+def _begin_again(context: RunContext) -> None:
+    """An earlier task may have ended the run for this thread, or begun another."""
+    import mlflow
+
+    if not _is_ours(mlflow.active_run(), context):
         while mlflow.active_run() is not None:
             mlflow.end_run()
         mlflow.set_experiment(experiment_id=context.experiment_id)
         mlflow.start_run(run_id=context.run_id)
-    uri = mlflow.get_tracking_uri()
-    before = {name: dict(settings) for name, settings in autologging.items()}
-    try:
-        with plugin.noting(notes):
-            yield
-    finally:
-        if autologging != before:  # an integration without settings is off
-            autologging.clear()
-            autologging.update(before)
-        if mlflow.get_tracking_uri() != uri:
-            mlflow.set_tracking_uri(uri)
+
+
+def _set_back(before: dict[str, Any], uri: str | None) -> None:
+    import mlflow
+
+    autologging = _autologging()
+    if autologging != before:  # an integration without settings is off
+        autologging.clear()
+        autologging.update(before)
+    if uri is not None and mlflow.get_tracking_uri() != uri:
+        mlflow.set_tracking_uri(uri)
+
+
+def _autologging() -> dict[str, Any]:
+    from mlflow.utils.autologging_utils import AUTOLOGGING_INTEGRATIONS
+
+    found: dict[str, Any] = AUTOLOGGING_INTEGRATIONS
+    return found
+
+
+def _tracking_uri() -> str:
+    import mlflow
+
+    return str(mlflow.get_tracking_uri())
+
+
+def _flush() -> None:
+    import mlflow
+
+    mlflow.flush_async_logging()
 
 
 def _is_ours(run: Any, context: RunContext) -> bool:

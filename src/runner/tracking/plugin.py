@@ -78,7 +78,26 @@ def build_store(store_uri: str, artifact_uri: str | None = None) -> Any:
     if store_uri.startswith("http"):
         return _guarded(utils._get_rest_store(store_uri), store_uri)
     root = artifact_uri or _artifact_roots.get(store_uri)
-    return _guarded(utils._get_sqlalchemy_store(store_uri, root), store_uri)
+    store = utils._get_sqlalchemy_store(store_uri, root)
+    if store_uri.startswith("sqlite"):
+        _be_patient(store)
+    return _guarded(store, store_uri)
+
+
+def _be_patient(store: Any) -> None:
+    """Lets writers wait for one another for a minute, and not for SQLite's five seconds."""
+    from sqlalchemy import event
+
+    @event.listens_for(store.engine, "connect")
+    def wait(connection: Any, record: Any) -> None:
+        connection.execute("PRAGMA busy_timeout = 60000")  # ms
+
+    store.engine.dispose()  # connections that were opened before
+
+
+def forget_points() -> None:
+    """Before another run: what was logged to the last one is no repetition."""
+    _points.clear()
 
 
 def default_artifact_root(store_uri: str, root: str | None) -> None:
