@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,6 +102,32 @@ def record_everything() -> None:
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.INFO)
     logging.captureWarnings(True)
+
+
+class _Collector(logging.handlers.QueueHandler):
+    """Keeps records, as text: their arguments may not travel."""
+
+    def __init__(self) -> None:
+        super().__init__(queue.SimpleQueue())
+        self.kept: list[logging.LogRecord] = []
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        if len(self.kept) < _KEPT:
+            self.kept.append(record)
+
+
+@contextmanager
+def records() -> Iterator[list[logging.LogRecord]]:
+    """Collects what is logged, to be handled in another process."""
+    collector, root = _Collector(), logging.getLogger()
+    level = root.level
+    record_everything()
+    root.addHandler(collector)
+    try:
+        yield collector.kept
+    finally:
+        root.removeHandler(collector)
+        root.setLevel(level)
 
 
 def adopt_mlflow() -> None:

@@ -6,12 +6,13 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from luigi.task import flatten
 from runner import closing, summary
+from runner.artifacts import publish
 from runner.artifacts.manifest import Maker
 from runner.artifacts.placement import moved
 from runner.closing import Ending
@@ -69,8 +70,6 @@ class OpenRun:
             opened = recorder.open(plan.context.config, plan.parameters())
         places = moved(plan.context.places, plan.context.artifact_dir, opened.artifact_dir)
         self._context = replace(opened, places=places, families=plan.context.families)
-        session = engine.session if engine else b""
-        self._calls = Calls(session, self._context, plan.location.uri)
         self._lineage = LineageLog(recorder, self._context, self._task_reports)
         self._maker = Maker(
             run_id=opened.run_id,
@@ -117,6 +116,12 @@ class OpenRun:
             engine=self._engine,
         )
         return luigi_worker.run_all(self._plan.graph.root)
+
+    @cached_property
+    def _calls(self) -> Calls:
+        assert self._engine is not None
+        session, collect = self._engine.session, self._engine.collects
+        return Calls(session, self._context, self._plan.location.uri, collect=collect)
 
     def _execution(self, task: luigi.Task) -> Execution:
         plan = self._plan
@@ -183,6 +188,9 @@ class OpenRun:
             tags["runner.failed_task"] = summary.label(failed[0].task, self._context)
         _log.info("run %s: %s %s", self._context.run_name, status, error)
         ending = partial(self._ending, status, error)
+        if self._engine is not None:
+            kept = [o.kept for o in self._outcomes.values() if o.kept]
+            publish.sweep(self._context.artifact_dir, kept)
         closing.leave(self._recorder, self._context, self._lineage, ending)
         self._recorder.send_rest(self._context)
         self._recorder.close(self._context.run_id, status, tags)

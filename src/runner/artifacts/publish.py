@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from runner.artifacts import contents
@@ -61,6 +61,17 @@ def open_partial(directory: Path, outputs: Iterable[str] = (), token: str = "") 
 def discard_partial(directory: Path) -> None:
     """Removes what an execution that is not needed any more has written."""
     shutil.rmtree(partial_of(directory), ignore_errors=True)
+
+
+def sweep(folder: Path, kept: Collection[Path]) -> None:
+    """Removes what workers that died have left in a run's directory.
+
+    Args:
+        kept: unfinished files that somebody is told of.
+    """
+    for path in folder.iterdir():
+        if is_partial(path) and path not in kept:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def refuse_overwriting(directory: Path) -> None:

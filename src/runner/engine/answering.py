@@ -27,7 +27,7 @@ from runner.engine.limits import alarm
 from runner.engine.outcome import text_of, users_part
 from runner.errors import RunnerError
 from runner.graph import tasks_in
-from runner.logs import adopt_mlflow
+from runner.logs import adopt_mlflow, records
 from runner.task import RunTask
 from runner.tracking.fluent import adopt_run
 
@@ -43,6 +43,8 @@ def answer(call: Call) -> Answer:
     """Executes a task; never raises for what the task does."""
     said = Answer(notes=call.notes)
     with ExitStack() as stack:
+        if call.collect:
+            said.records = stack.enter_context(records())
         try:
             enter(call.session)
             adopt_mlflow()
@@ -75,9 +77,10 @@ def enter(data: bytes) -> None:
     _entered = b""
     project_code.unload()
     os.environ.update(session.environment)
-    sys.path[:] = session.path
+    sys.path[:] = session.path or sys.path
     luigi_parser.fill(session.config.sections)
-    project_code.ProjectTasks(session.config.root).sections(session.config.run.modules)
+    root = session.code or session.config.root
+    project_code.ProjectTasks(root).sections(session.config.run.modules)
     _entered = data
 
 

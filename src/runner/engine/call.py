@@ -22,7 +22,8 @@ class Session:
     Attributes:
         process: (host, process id) of the run itself, which has all of it already.
         config: of the run.
-        path: `sys.path` of the run, the project's folders first.
+        path: `sys.path` of the run, the project's folders first; empty leaves a worker its own.
+        code: the folder that stands for the project's, where a worker got a copy of its modules.
         environment: variables that the run's own process has, and a worker may lack.
     """
 
@@ -30,6 +31,7 @@ class Session:
     config: Config
     path: tuple[str, ...]
     environment: Mapping[str, str]
+    code: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Call:
         notes: what earlier starts of the task logged.
         timeout: seconds for `run()`; None for as long as it takes.
         token: makes the name of the place to write to unique, where two attempts may overlap.
+        collect: hand records of the log back with the answer.
     """
 
     session: bytes
@@ -69,6 +72,7 @@ class Call:
     notes: MetricNotes
     timeout: float | None = None
     token: str = ""
+    collect: bool = False
 
 
 @dataclass

@@ -25,9 +25,13 @@ class Calls:
         session: a pickled `Session`.
         context: the run.
         tracking_uri: of the run's store.
+        collect: have workers hand back their logs with their answers.
     """
 
-    def __init__(self, session: bytes, context: RunContext, tracking_uri: str) -> None:
+    def __init__(
+        self, session: bytes, context: RunContext, tracking_uri: str, *, collect: bool
+    ) -> None:
+        self._collect = collect
         self._session = session
         self._tracking_uri = tracking_uri
         slim = RunContext(
@@ -57,6 +61,7 @@ class Calls:
             view=view,
             notes=notes,
             timeout=timeout,
+            collect=self._collect,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import time
 from collections.abc import Callable, Generator
@@ -22,10 +23,12 @@ class Engine(Protocol):
     Attributes:
         workers: how many at once, at most.
         session: a pickled `Session`.
+        collects: whether the workers' logs come with their answers.
     """
 
     workers: int
     session: bytes
+    collects: bool
 
     def ask(self, call: Call, task: luigi.Task) -> Answer:
         """Has a call executed, and waits for the answer.
@@ -94,6 +97,8 @@ class Delegated(Execution):
             self._seconds += time.monotonic() - begun
             raise
         self._seconds += answer.seconds
+        for record in answer.records:
+            logging.getLogger(record.name).handle(record)
         self._notes = answer.notes or self._notes
         if answer.error_text:
             raise exception(answer)
@@ -113,5 +118,5 @@ class Delegated(Execution):
     def _fail(self, error: BaseException) -> None:
         super()._fail(error)
         partial = self._answer.partial
-        if partial is not None and partial.is_dir():
+        if partial is not None and partial.is_dir() and any(partial.iterdir()):
             self.outcome.kept = partial

@@ -8,8 +8,9 @@ import pickle
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
@@ -51,7 +52,7 @@ def opened(config: Config, to_run: int) -> Iterator[Engine | None]:
     elif config.run.engine == "dask":
         from runner.engine.cluster import Cluster
 
-        engine = Cluster(session, config)
+        engine = Cluster(replace(_session(config), path=()), config)
     else:
         engine = AnyExecutor(session, _named(config), _workers(config))
     try:
@@ -72,6 +73,7 @@ class Processes:
     def __init__(self, session: bytes, workers: int, to_run: int) -> None:
         self.session = session
         self.workers = workers
+        self.collects = False  # they come at once
         path = tuple(sys.path)
         threads = thread_limits(workers)
         self._pool = WarmPool(workers, lambda: Slot(threads, path))
@@ -103,6 +105,7 @@ class AnyExecutor:
     def __init__(self, session: bytes, executor: Executor, workers: int) -> None:
         self.session = session
         self.workers = workers
+        self.collects = not isinstance(executor, ThreadPoolExecutor)
         self._executor = executor
 
     def ask(self, call: Call, task: luigi.Task) -> Answer:

@@ -64,6 +64,13 @@ class WarmPool(Executor):
         for slot in slots:
             slot.kill()
 
+    def retire(self) -> None:
+        """Ends each worker as soon as it has nothing to do."""
+        self._stopped = True
+        self._threads.shutdown(wait=False)
+        while self._idle:
+            self._end(self._idle.pop())
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
         if wait:
@@ -75,15 +82,24 @@ class WarmPool(Executor):
             slot.post(fn, *args)
             found = slot.answer(timeout)
         except (ExecutionError, TimeoutError):
-            with self._lock:
-                self._all.discard(slot)
-            slot.kill()
+            self._end(slot)
             raise
         except BaseException:
-            self._idle.append(slot)
+            self._give_back(slot)
             raise
-        self._idle.append(slot)
+        self._give_back(slot)
         return found
+
+    def _give_back(self, slot: Slot) -> None:
+        if self._stopped:
+            self._end(slot)
+        else:
+            self._idle.append(slot)
+
+    def _end(self, slot: Slot) -> None:
+        with self._lock:
+            self._all.discard(slot)
+        slot.kill()
 
     def _taken(self) -> Slot:
         try:
