@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import time
@@ -15,6 +14,7 @@ import pytest
 from runner.report_page import page
 from tests.conftest import Project
 from tests.test_report_page import Page, asserted_harmless, png
+from tests.test_signals import wait_for
 
 READS = f"""
 import mlflow
@@ -116,10 +116,7 @@ class Last(RunTask):
 def test_a_killed_run_leaves_a_page(project: Project) -> None:
     project.pipeline(WAITS, task="Last")
     process = project.start()
-    deadline = time.monotonic() + 200
-    while not (project.root / "marker").exists():
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
-        os.sched_yield()
+    wait_for(project.root / "marker", process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
     assert process.returncode == 143

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
 from runner.errors import MissingInputError
 from tests.conftest import Project
+from tests.test_signals import wait_for
 
 WRITES = """
 import os, signal
@@ -41,14 +40,6 @@ class Count(RunTask):
         size = sum(path.stat().st_size for path in self.inputs.values())
         self.outputs["count"].write_text(str(size))
 """
-
-
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, f"{path} did not appear"
-        os.sched_yield()
 
 
 def killed_in_the_middle(project: Project, *args: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import signal
 import subprocess
 import time
@@ -39,12 +39,12 @@ class After(RunTask):
 """
 
 
-def wait_for(path: Path, process: subprocess.Popen[str], seconds: float = 60) -> None:
+def wait_for(path: Path, process: subprocess.Popen[str], seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
-        assert process.poll() is None, process.communicate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            assert process.wait(0.02) is None, process.communicate()
         assert time.monotonic() < deadline, f"{path} did not appear"
-        os.sched_yield()
 
 
 @pytest.mark.parametrize(

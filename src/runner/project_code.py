@@ -136,7 +136,7 @@ def loaded_modules() -> set[str]:
     return {
         name
         for root, before in _loaded
-        for name, module in list(sys.modules.items())
+        for name, module in sys.modules.copy().items()  # others may import meanwhile
         if name not in before and name.partition(".")[0] != "runner" and _inside(module, root)
     }
 
