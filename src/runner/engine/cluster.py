@@ -39,11 +39,10 @@ class Cluster:
         ExecutionError: the scheduler can't be reached, or Dask is not installed.
     """
 
-    collects = True
-
     def __init__(self, session: Session, config: Config) -> None:
         self.session = pickle.dumps(session)
         address = config.run.engine_address or _LOCAL
+        self.collects = address != _LOCAL  # here they come at once
         self._local: Any = None
         self._client = self._connected(address, config.run.workers)
         offered = self._client.scheduler_info(n_workers=-1)["workers"].values()
@@ -109,8 +108,9 @@ class Cluster:
                 n_workers=1,
                 threads_per_worker=workers or cores(),
                 processes=False,
-                dashboard_address=None,
-                host="127.0.0.1",
+                protocol="inproc://",
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address="127.0.0.1:0",
             )
             address = self._local.scheduler_address
         try:
