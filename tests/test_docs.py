@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import shutil
 import subprocess
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +38,7 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 def blocks(page: Path, language: str) -> list[str]:
     """The fenced blocks of one language."""
     text = page.read_text(encoding="utf-8")
-    return [inspect.cleandoc(m[3]) for m in _FENCE.finditer(text) if m[2] == language]
+    return [textwrap.dedent(m[3]).strip() for m in _FENCE.finditer(text) if m[2] == language]
 
 
 def prose(page: Path) -> str:
