@@ -7,14 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Project, clean_environment
+from tests.clusters import FIXTURE, end, worker
+from tests.conftest import Project
 from tests.test_signals import wait_for
+
+cluster = FIXTURE
 
 ENGINES = ("inline", "processes", "dask", "tasks.executors.pool", "tasks.executors.threads")
 
@@ -383,35 +385,6 @@ def test_blas_gets_the_cores_that_are_its_own(project: Project) -> None:
     assert text(project, json.loads(done.out), "Look") == f"{each} {each} 7"
     run = run_in(project, "processes", "Look", "--workers", "1")
     assert text(project, run, "Look").split()[0] == str(cores)
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[str]:
-    """A Dask scheduler on loopback; its address."""
-    place = tmp_path / "cluster"
-    place.mkdir()
-    process = dask(place, "scheduler", "--port", "0", "--scheduler-file", "at.json")
-    wait_for(place / "at.json", process)
-    yield json.loads((place / "at.json").read_text())["address"]
-    end(process)
-
-
-def dask(place: Path, *args: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "dask", *args, "--host", "127.0.0.1", "--no-dashboard"]
-    with open(place / "log.txt", "w", encoding="utf-8") as log:
-        return subprocess.Popen(
-            command, cwd=place, env=clean_environment(), stdout=log, stderr=log, text=True
-        )
-
-
-def worker(place: Path, address: str, *args: str) -> subprocess.Popen[str]:
-    place.mkdir()
-    return dask(place, "worker", address, "--nthreads", "1", "--no-nanny", *args)
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    process.wait(30)
 
 
 KILLED = """

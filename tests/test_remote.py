@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,11 @@ from runner.artifacts.copies import Copies
 from runner.artifacts.remote_index import Pointer, RemoteIndex
 from runner.artifacts.store import ArtifactStore, is_remote, parent, unusable
 from runner.errors import ConfigError, MissingInputError, TrackingError
+from tests.clusters import FIXTURE, end, worker
 from tests.conftest import PIPELINE, Project
 from tests.servers import BUCKET, FIXTURES, S3_KEYS, free_port
 
+cluster = FIXTURE
 bucket, destination, postgresql, proxy, s3, s3_environment = FIXTURES
 
 pytestmark = pytest.mark.xdist_group("servers")  # one process starts them for all of these tests
@@ -199,6 +202,44 @@ def test_another_clone_reuses_and_computes_nothing(
         assert (here / file).read_bytes() == (directory(first, name) / file).read_bytes()
     assert place.paths() == seen
     assert (clone.root / ".runner" / ".gitignore").read_text() == "*\n"
+
+
+#: Hides a folder from the command that follows: an empty one is there instead.
+HIDES = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs "$0" && exec "$@"']
+
+
+@pytest.mark.skipif(
+    subprocess.run([*HIDES, "/mnt", "true"], capture_output=True, check=False).returncode != 0,
+    reason="a folder can't be hidden from a process here",
+)
+def test_a_worker_that_does_not_see_the_project(
+    project: Project,
+    proxy: str,
+    destination: Path,
+    cluster: str,
+    tmp_path: Path,
+) -> None:
+    from mlflow import MlflowClient
+
+    configured(project, Proxied(proxy, destination), 'engine = "dask"')
+    where = f"RunConfig.engine_address={cluster}"
+    apart = worker(tmp_path / "apart", cluster, before=[*HIDES, str(project.root)])
+    try:
+        report = project.run_here(where)
+        assert report.status == "FINISHED" and outcomes(report) == RAN
+        names = [path.name for path in report.artifact_dir.rglob("*") if path.is_file()]
+        assert "count.txt" not in names and names.count("manifest.json") == 2
+        run = MlflowClient(proxy).get_run(report.run_id)
+        assert run.data.metrics == {"written": 5, "counted": 5}
+        # One is computed anew there, from what the other one sent.
+        again = project.run_here(where, force=["Count"])
+        assert outcomes(again) == {"Write": "reused", "Count": "ran"}
+    finally:
+        end(apart)
+    elsewhere = copied(project, tmp_path / "clone")
+    found = elsewhere.run_here("RunConfig.engine=inline")
+    assert outcomes(found) == REUSED
+    assert (directory(found, "Count") / "count.txt").read_text() == "5"
 
 
 def test_early_cut_off_between_clones(remote: Project, clone: Project) -> None:

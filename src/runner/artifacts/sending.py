@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Collection
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from runner.artifacts import manifest as manifests
 from runner.artifacts.copies import scratch
+from runner.artifacts.manifest import Manifest
 from runner.artifacts.remote_index import pointer_to
 from runner.artifacts.store import ArtifactStore
 from runner.errors import PublishError, RunnerError, TrackingError
@@ -49,6 +51,22 @@ def send(directory: Path, run: ArtifactStore, root: Path) -> None:
             f"its outputs are complete in {directory}, but were not sent: {error.message}",
             "the next run sends them before anything else, and need not compute them again",
         ) from error
+
+
+def complete(directory: Path, manifest: Manifest, run: ArtifactStore) -> None:
+    """Completes a directory whose files a worker has sent; here there is its manifest alone.
+
+    Raises:
+        PublishError: the manifest was not sent.
+    """
+    directory.mkdir(parents=True)
+    manifests.write(directory, manifest)
+    try:
+        run.send_manifest(directory, directory.name)
+    except TrackingError as error:
+        shutil.rmtree(directory)
+        raise PublishError(f"its outputs were sent, but not completed: {error.message}") from error
+    _offer(directory, run, manifest)
 
 
 def send_unsent(root: Path, tracking_uri: str) -> bool:
@@ -90,7 +108,12 @@ def send_files(folder: Path, run: ArtifactStore, but: Collection[str] = ()) -> s
 def _send(directory: Path, run: ArtifactStore) -> None:
     run.send(directory, directory.name)
     manifest = manifests.read(directory)
-    if manifest is None or manifest.fingerprint is None:
+    if manifest is not None:
+        _offer(directory, run, manifest)
+
+
+def _offer(directory: Path, run: ArtifactStore, manifest: Manifest) -> None:
+    if manifest.fingerprint is None:
         return
     try:
         root, path = pointer_to(run, directory)

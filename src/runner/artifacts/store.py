@@ -13,7 +13,7 @@ import posixpath
 import random
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,12 +118,23 @@ class ArtifactStore:
             PublishError: a file has a name that stores can't keep.
         """
         manifest = manifests.read(directory)
-        paths = [file.path for file in manifest.files] if manifest else []
+        self.send_files(directory, name, [file.path for file in manifest.files] if manifest else [])
+        self.send_manifest(directory, name)
+
+    def send_files(self, directory: Path, name: str, paths: Sequence[str]) -> None:
+        """Sends files of a directory, and no manifest.
+
+        Raises:
+            PublishError: a file has a name that stores can't keep.
+        """
         for path in paths:
             if _UNSENDABLE.search(path):
                 text = f"{path!r} can't be sent to {self.shown}: it has a name that is not kept"
                 raise PublishError(text, "leave # ? % and control characters out of file names")
         self.upload((directory / path, f"{name}/{path}") for path in paths)
+
+    def send_manifest(self, directory: Path, name: str) -> None:
+        """Completes a directory whose files have been sent."""
         self.upload([(directory / manifests.NAME, f"{name}/{manifests.NAME}")])
 
     def remove(self, path: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import shutil
 import socket
 import sys
 import time
@@ -21,6 +22,7 @@ from luigi.task import DynamicRequirements
 from runner import context as run_context
 from runner import luigi_parser, project_code
 from runner.context import RunContext
+from runner.engine import transfer
 from runner.engine.attempt import Attempt
 from runner.engine.call import Answer, Call, Session
 from runner.engine.limits import alarm
@@ -104,6 +106,10 @@ def _execute(task: luigi.Task, call: Call, context: RunContext, said: Answer) ->
     said.notes.restart()
     begun = time.monotonic()
     try:
+        apart = transfer.is_apart(context)
+        if apart:
+            places = [p for i, p in context.places.items() if i in context.finished]
+            transfer.fetch(places, context)
         attempt.open()
         said.partial = task.directory if isinstance(task, RunTask) else None
         with alarm(task, call.timeout), _reporters(task):
@@ -112,6 +118,11 @@ def _execute(task: luigi.Task, call: Call, context: RunContext, said: Answer) ->
             written = attempt.written()
             if written is not None:
                 said.files, said.folders = written.files, written.folders
+                if apart and context.store:
+                    name = context.places[task.task_id].directory.name
+                    transfer.send(written.partial, name, written.files, context.store)
+                    said.sent = True
+                    shutil.rmtree(written.partial)
         else:
             said.required = pickle.dumps(required)
     finally:

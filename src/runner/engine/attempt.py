@@ -22,11 +22,16 @@ from runner.tracking.plugin import MetricNotes
 
 @dataclass(frozen=True)
 class Written:
-    """What a task wrote: its place, and what the manifest says of it."""
+    """What a task wrote: its place, and what the manifest says of it.
+
+    Attributes:
+        sent: the files are in the run's store, and the place may be on another machine.
+    """
 
     partial: Path
     files: tuple[ListedFile, ...]
     folders: tuple[str, ...]
+    sent: bool = False
 
 
 class Attempt:

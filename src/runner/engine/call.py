@@ -85,6 +85,7 @@ class Answer:
         required: pickled tasks that `run()` yielded and that are not complete; None when it ended.
         partial: where the task wrote.
         files, folders: what it wrote there, for the manifest.
+        sent: the worker has sent the files to the run's store, because it is elsewhere.
         error: the exception that ended it: pickled where that is possible, and as text.
         traceback: the user's part of it.
         records: of the log, where they could not be handed over at once.
@@ -96,6 +97,7 @@ class Answer:
     partial: Path | None = None
     files: tuple[ListedFile, ...] = ()
     folders: tuple[str, ...] = ()
+    sent: bool = False
     error: bytes | None = None
     error_text: str = ""
     traceback: str = ""

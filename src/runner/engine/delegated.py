@@ -82,7 +82,7 @@ class Delegated(Execution):
             yield required
         found = self._answer
         if found.partial is not None:
-            self._written = Written(found.partial, found.files, found.folders)
+            self._written = Written(found.partial, found.files, found.folders, found.sent)
 
     def _asked(self) -> list[luigi.Task] | None:
         """What the task requires and has not got; None when it ended."""

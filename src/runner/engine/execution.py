@@ -208,9 +208,13 @@ class Execution:
             made_by=self._maker,
             **self._origin_of(task),
         )
-        publish.publish(written.partial, directory, manifest)
-        if self._context.store and directory.parent == self._context.artifact_dir:
-            sending.send(directory, self._context.store, self._context.config.root)
+        store = self._context.store
+        if store and written.sent:
+            sending.complete(directory, manifest, store)
+        else:
+            publish.publish(written.partial, directory, manifest)
+            if store and directory.parent == self._context.artifact_dir:
+                sending.send(directory, store, self._context.config.root)
         self._reuse.offer(directory, manifest)
         self._context.finished.add(task.task_id)
         return manifest
