@@ -30,6 +30,7 @@ class WarmPool(Executor):
         self._all: set[Slot] = set()
         self._lock = threading.Lock()
         self._stopped = False
+        self._retired = False
 
     def prepare(self, count: int, function: Callable[..., Any], *args: Any) -> None:
         """Starts workers ahead of their first calls, and has each call a function."""
@@ -66,7 +67,7 @@ class WarmPool(Executor):
 
     def retire(self) -> None:
         """Ends each worker as soon as it has nothing to do."""
-        self._stopped = True
+        self._retired = True
         self._threads.shutdown(wait=False)
         while self._idle:
             self._end(self._idle.pop())
@@ -91,7 +92,7 @@ class WarmPool(Executor):
         return found
 
     def _give_back(self, slot: Slot) -> None:
-        if self._stopped:
+        if self._stopped or self._retired:
             self._end(slot)
         else:
             self._idle.append(slot)
