@@ -19,8 +19,8 @@ from typing import Any
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from luigi.rpc import RemoteScheduler
-from luigi.scheduler import Scheduler
 from luigi.worker import DequeQueue, TaskProcess, TaskStatusReporter, Worker
+from runner.engine import scheduler
 from runner.engine.delegated import Engine
 from runner.engine.execution import Execution
 from runner.engine.turn import Turn
@@ -193,10 +193,10 @@ class RunWorker(Worker):
 
 
 def _scheduler() -> Any:
-    """luigi's scheduler in this process, or the central one that `[core]` names."""
+    """The scheduler of this process, or luigi's central one that `[core]` names."""
     config = luigi.configuration.get_config()
     url = config.get("core", "scheduler_url", "") or config.get("core", "default_scheduler_url", "")
     if not url and config.has_option("core", "scheduler_host"):
         port = config.get("core", "scheduler_port", 8082)
         url = f"http://{config.get('core', 'scheduler_host')}:{port}/"
-    return RemoteScheduler(url) if url else Scheduler(prune_on_get_work=True)
+    return RemoteScheduler(url) if url else scheduler.local()
