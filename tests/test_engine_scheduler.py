@@ -7,9 +7,12 @@ sets, whose order changes from process to process: here it is given sets that ke
 
 from __future__ import annotations
 
+import sys
+import tracemalloc
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import pytest
@@ -227,81 +230,209 @@ class Pair:
         return chosen
 
 
-needs = st.dictionaries(st.sampled_from(NAMES), st.integers(0, 3), max_size=3)
+def needs(random: Random) -> dict[str, int]:
+    names = random.sample(NAMES, random.choice([0, 1, 1, 2]))
+    return {name: random.choice([0, 1, 1, 2, 3]) for name in names}
 
 
-def play(data: st.DataObject, pair: Pair, workers: int, size: int) -> None:
-    """Adds tasks, and lets them end in all ways, as long as there are any."""
-    draw = data.draw
-    policy = {"retry_count": draw(st.integers(1, 3)), "disable_window": draw(st.integers(1, 100))}
-    policy["disable_hard_timeout"] = draw(st.sampled_from([None, 0, 50]))
-    resources = {f"t{n}": draw(needs) for n in range(size)}
-    for n in range(size) if draw(st.booleans()) else reversed(range(size)):
-        pair.tell(
-            "add_task",
-            task_id=f"t{n}",
-            status=draw(st.sampled_from(["PENDING"] * 8 + ["DONE", "DISABLED", "UNKNOWN"])),
-            deps=draw(
-                st.lists(st.sampled_from([f"t{m}" for m in range(n)]), max_size=3, unique=True)
-            )
-            if n
-            else None,
-            priority=draw(st.integers(-2, 4)),
-            resources=resources[f"t{n}"],
-            runnable=draw(st.sampled_from([True] * 6 + [False])),
-            retry_policy_dict=policy,
-        )
-    for _ in range(4 * size):
-        while len(pair.running) < workers and pair.get_work():
-            pass
-        pair.clock.now += draw(st.sampled_from([0, 0, 0, 5, 60, 1000]))
-        if not pair.running:
-            continue
-        name = draw(st.sampled_from(pair.running))
-        if draw(st.integers(0, 3)) == 0:
-            pair.tell(
-                "decrease_running_task_resources", task_id=name, decrease_resources=draw(needs)
-            )
-        status = draw(st.sampled_from(["DONE", "DONE", "DONE", "FAILED", "PENDING"]))
-        more = [f"t{m}" for m in range(int(name[1:]))] if status == "PENDING" else []
-        new_deps = draw(st.lists(st.sampled_from(more), min_size=1)) if more else []
-        for dep in new_deps:  # the worker adds each of them before
-            pair.tell(
-                "add_task",
-                task_id=dep,
-                priority=draw(st.integers(0, 4)),
-                resources=resources[dep],
-                retry_policy_dict=policy,
-            )
-        if not new_deps and status == "PENDING":
-            status = "FAILED"
-        pair.tell(
-            "add_task",
-            task_id=name,
-            status=status,
-            new_deps=new_deps,
-            runnable=None,
-            resources=resources[name],
-            retry_policy_dict=policy,
-        )
-        pair.running.remove(name)
-    assert statuses(pair.ours) == statuses(pair.theirs)
+def describe(random: Random, n: int) -> dict[str, Any]:
+    """A task as the worker adds it, which requires some of those before it."""
+    deps = random.sample(range(n), min(n, random.choice([0, 0, 1, 2])))
+    policy = {"retry_count": random.choice([1, 2, 3]), "disable_window": random.choice([0, 50])}
+    policy["disable_hard_timeout"] = random.choice([None, None, 0, 50])
+    status = random.choice(["PENDING"] * 12 + ["DONE", "DISABLED", "UNKNOWN"])
+    return {
+        "task_id": f"t{n}",
+        "status": status,
+        "deps": None if status in {"DONE", "UNKNOWN"} else [f"t{dep}" for dep in deps],
+        "priority": random.choice([-2, 0, 0, 1, 2, 4]),
+        "resources": needs(random),
+        "runnable": random.random() < 0.9,
+        "retry_policy_dict": policy,
+    }
+
+
+def end(random: Random, pair: Pair, tasks: dict[str, dict[str, Any]]) -> None:
+    """Lets one of the running tasks end, or ask for more; some free resources before."""
+    name = random.choice(pair.running)
+    if random.random() < 0.2:
+        less = needs(random)
+        pair.tell("decrease_running_task_resources", task_id=name, decrease_resources=less)
+    status = random.choice(["DONE"] * 5 + ["FAILED", "PENDING"])
+    before = [f"t{n}" for n in range(int(name[1:]))]
+    new_deps = random.sample(before, min(len(before), 2)) if status == "PENDING" else []
+    for dep in new_deps:  # the worker adds them, complete or not, before it tells of the task
+        again = {**tasks[dep], "status": random.choice(["PENDING", "DONE"])}
+        pair.tell("add_task", **again | {"priority": random.randrange(5)})
+    told = {key: tasks[name][key] for key in ("resources", "retry_policy_dict")}
+    if status == "PENDING" and not new_deps:
+        status = "FAILED"
+    pair.tell("add_task", task_id=name, status=status, new_deps=new_deps, runnable=None, **told)
+    pair.running.remove(name)
+    if status == "FAILED" and random.random() < 0.3:  # as after an unfulfilled requirement
+        pair.tell("add_task", **tasks[name] | {"status": "PENDING"})
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    data=st.data(),
-    workers=st.integers(1, 4),
-    size=st.integers(1, 12),
-    limits=st.dictionaries(st.sampled_from(NAMES), st.integers(0, 5)),
-    retry_delay=st.sampled_from([0, 10, -1]),
-)
-def test_each_call_is_answered_as_by_luigis_scheduler(
-    data: st.DataObject, workers: int, size: int, limits: dict[str, int], retry_delay: float
-) -> None:
-    config = {"scheduler": {"retry_delay": retry_delay, "disable_persist": 500}}
+@given(st.integers(0, 2**32))
+def test_each_call_is_answered_as_by_luigis_scheduler(seed: int) -> None:
+    random = Random(seed)
+    workers, size = random.randint(1, 4), random.randint(2, 25)
+    config = {
+        "scheduler": {"retry_delay": random.choice([0, 10, -1]), "disable_persist": 500},
+        "resources": {name: random.randint(0, 6) for name in random.sample(NAMES, 2)},
+    }
+    tasks = [describe(random, n) for n in range(size)]
+    by_name = {task["task_id"]: task for task in tasks}
     before = luigi.scheduler.time
     try:
-        play(data, Pair(workers, {**config, "resources": limits}), workers, size)
+        pair = Pair(workers, config)
+        for task in random.choice([tasks, tasks[::-1]]):
+            pair.tell("add_task", **task)
+        for _ in range(3 * size):
+            while len(pair.running) < workers and pair.get_work():
+                pass
+            pair.clock.now += random.choice([0, 0, 0, 0, 5, 60, 1000])
+            if pair.running:
+                end(random, pair, by_name)
+        assert statuses(pair.ours) == statuses(pair.theirs)
     finally:
         luigi.scheduler.time = before  # type: ignore[attr-defined]
+
+
+# However many.
+
+
+def chain(size: int) -> list[dict[str, Any]]:
+    """Each requires the next one."""
+    return [{"task_id": f"t{n}", "deps": [f"t{n + 1}"][: size - n - 1]} for n in range(size)]
+
+
+def fan(size: int) -> list[dict[str, Any]]:
+    """One requires all others."""
+    root = {"task_id": "t0", "deps": [f"t{n}" for n in range(1, size)]}
+    return [root, *({"task_id": f"t{n}", "deps": []} for n in range(1, size))]
+
+
+def contended(size: int) -> list[dict[str, Any]]:
+    """All need one resource, and each something of its own, so that no two need the same."""
+    return [task | {"resources": {"z": 1, task["task_id"]: 1}} for task in fan(size)]
+
+
+def mixed(size: int) -> list[dict[str, Any]]:
+    """Two resources, which all need both of, or one."""
+    some = ({"a": 1, "b": 1}, {"a": 1}, {"b": 1}, {"a": 2}, {})
+    return [task | {"resources": some[n % 5]} for n, task in enumerate(fan(size))]
+
+
+def urgent(size: int) -> list[dict[str, Any]]:
+    """Each more urgent than what it requires, which is known before."""
+    return [task | {"priority": n} for n, task in enumerate(reversed(chain(size)))]
+
+
+def drive(tasks: list[dict[str, Any]], workers: int) -> list[str]:
+    """Runs tasks on the runner's scheduler, some at a time, and lists them as they started."""
+    scheduler = ReadyScheduler({"a": 3})
+    scheduler.add_worker("w", {"workers": workers})
+    for task in tasks:
+        scheduler.add_task(**task)
+    order: list[str] = []
+    ended = 0
+    while True:
+        name = scheduler.get_work()["task_id"] if len(order) - ended < workers else None
+        if name is not None:
+            order.append(name)
+        elif ended < len(order):
+            scheduler.add_task(task_id=order[ended], status="DONE", runnable=None)
+            ended += 1
+        else:
+            return order
+
+
+def lines_run(function: Callable[[], object]) -> int:
+    """How many lines of the scheduler a call executes."""
+    count = 0
+
+    def line(_frame: types.FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return line
+
+    def call(frame: types.FrameType, _event: str, _: Any) -> Any:
+        return line if "/engine/" in frame.f_code.co_filename else None
+
+    before = sys.gettrace()
+    sys.settrace(call)
+    try:
+        function()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("shape", [chain, fan, contended, mixed, urgent])
+def test_it_takes_as_long_for_a_task_however_many_there_are(
+    shape: Callable[[int], list[dict[str, Any]]], workers: int
+) -> None:
+    few, many = (lines_run(lambda n=n: drive(shape(n), workers)) for n in (300, 3000))  # type: ignore[misc]
+    assert few > 300 * 20 and many < 10.5 * few
+
+
+def test_a_hundred_thousand_at_once_start_in_the_order_of_being_added() -> None:
+    order = drive(fan(100_000), 2)
+    assert order == [f"t{n}" for n in range(1, 100_000)] + ["t0"]
+
+
+def test_a_chain_of_ten_thousand_recurses_nowhere() -> None:
+    plans = {n: Plan(deps=[n + 1] * (n < 9_999)) for n in range(10_000)}
+    plans[0].priority = 7  # goes down the whole chain
+    plans[9_999].disabled = True
+    started, became, added, succeeded = outcome(ReadyScheduler, plans, {})
+    assert added and succeeded and not started and len(became) == 10_000
+    plans[9_999].disabled = False
+    started, became, added, succeeded = outcome(ReadyScheduler, plans, {})
+    assert succeeded and started == list(range(9_999, -1, -1))
+
+
+def test_a_task_takes_less_than_two_kilobytes() -> None:
+    size = 20_000
+    tasks = fan(size)
+    tracemalloc.start()
+    try:
+        scheduler = ReadyScheduler({})
+        for task in tasks:
+            scheduler.add_task(**task, params={"n": "1" * 100}, family="Task", module="tasks")
+        assert tracemalloc.get_traced_memory()[0] / size < 1400
+        assert scheduler.get_work()["task_id"] == "t1"
+    finally:
+        tracemalloc.stop()
+
+
+# Which scheduler.
+
+
+class Batched(luigi.Task):
+    """Several of these may run as one."""
+
+    n = luigi.IntParameter(batch_method=max)
+
+
+@pytest.mark.parametrize(
+    ("config", "batched", "kind"),
+    [
+        ({}, False, ReadyScheduler),
+        ({}, True, Scheduler),
+        ({"batch_emails": True}, False, Scheduler),
+        ({"record_task_history": True}, False, Scheduler),
+        ({"metrics_collector": "datadog"}, False, Scheduler),
+    ],
+)
+def test_luigis_own_is_taken_for_what_only_that_does(
+    config: dict[str, Any], batched: bool, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Register, "_reg", [Vertex, Batched] if batched else [Vertex])
+    # Some of these need a database, or a package that is not installed.
+    monkeypatch.setattr(engine_scheduler, "Scheduler", lambda **_: object.__new__(Scheduler))
+    luigi_parser.fill({"scheduler": config})
+    assert type(engine_scheduler.local()) is kind

@@ -95,7 +95,6 @@ class ReadyQueue:
         self._lanes: dict[_Lane, list[tuple[float, int, Needs]]] = {}
         self._used: dict[str, int] = defaultdict(int)
         self.running: dict[str, tuple[Scheduled, dict[str, int]]] = {}
-        self.looked_at = 0  # groups, in all: what `take` costs
 
     def push(self, task: Scheduled) -> None:
         """Adds a task, or gives one that is in it the rank that it has by now."""
@@ -181,7 +180,6 @@ class ReadyQueue:
     def _first_of(self, lane: _Lane) -> tuple[float, int, Needs] | None:
         entries = self._lanes[lane]
         while entries:
-            self.looked_at += 1
             entry = entries[0]
             group = self._groups.get(entry[2])
             if group is None or group.entry is not entry:

@@ -142,7 +142,7 @@ class ReadyScheduler:
     def _unseen(self, *_: Any, **__: Any) -> None:
         """Is for luigi's web page, batches and e-mails, which a run without a server has not."""
 
-    add_task_batcher = announce_scheduling_failure = _unseen
+    add_task_batcher = announce_scheduling_failure = add_scheduler_message_response = _unseen
     set_task_status_message = set_task_progress_percentage = report_task_statistics = _unseen
 
     # How it is done.
@@ -189,8 +189,9 @@ class ReadyScheduler:
             self._move(task, DISABLED)
             self._retries.enable_later(task)
             return
+        if status != DONE or task.status != DONE:
+            task.moment = self._clock() if status == DONE else None
         self._move(task, status)
-        task.moment = self._clock() if status == DONE else None
         if status == FAILED:
             self._retries.try_later(task)
 
