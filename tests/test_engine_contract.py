@@ -158,10 +158,11 @@ def calls_on_the_scheduler() -> list[tuple[str, int, list[str]]]:
     """Method, number of arguments and their keywords of each call in luigi's worker module."""
     found = []
     for node in ast.walk(ast.parse(inspect.getsource(luigi.worker))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if ast.unparse(node.func.value) == "self._scheduler":
-                names = [keyword.arg for keyword in node.keywords if keyword.arg]
-                found.append((node.func.attr, len(node.args), names))
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if ast.unparse(node.func.value) == "self._scheduler":
+            names = [keyword.arg for keyword in node.keywords if keyword.arg]
+            found.append((node.func.attr, len(node.args), names))
     return found
 
 
@@ -172,8 +173,7 @@ def test_the_scheduler_has_all_that_luigis_worker_calls() -> None:
         method = getattr(ReadyScheduler(), name, None)
         assert method is not None, f"ReadyScheduler lacks {name}, which luigi's worker calls"
         if keywords or name != "add_task":  # `_add_task` hands on what it was given
-            positional = [argument for argument in range(count) if argument >= 0]
-            inspect.signature(method).bind(*positional, **dict.fromkeys(keywords))
+            inspect.signature(method).bind(*range(count), **dict.fromkeys(keywords))
 
 
 def test_the_answer_has_all_that_luigis_worker_reads() -> None:

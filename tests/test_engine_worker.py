@@ -1,4 +1,4 @@
-"""luigi's worker, and the private names of luigi and MLflow that this project relies on."""
+"""luigi's worker, and the private names of MLflow that this project relies on."""
 
 from __future__ import annotations
 
@@ -9,35 +9,11 @@ import subprocess
 import sys
 import urllib.request
 
-import luigi.worker
-from luigi.scheduler import Scheduler
-from luigi.task_register import Register
 from tests.conftest import Project
 
 
 def parameters(function: object) -> list[str]:
     return list(inspect.signature(function).parameters)  # type: ignore[arg-type]
-
-
-def test_luigi_is_as_the_worker_expects_it() -> None:
-    """When this fails, luigi changed: read engine/worker.py against its new release."""
-    worker = luigi.worker.Worker(scheduler=Scheduler(), no_install_shutdown_handler=True)
-    for name in ("_task_result_queue", "_scheduler", "_config", "_id", "_running_tasks"):
-        assert hasattr(worker, name), name
-    assert {"check_unfulfilled_deps", "check_complete_on_run", "timeout"} <= set(
-        worker._config.param_kwargs
-    )
-    assert parameters(worker._create_task_process) == ["task"]
-    assert parameters(worker._get_work) == []
-    expected = "self task worker_id result_queue status_reporter use_multiprocessing"
-    expected += " worker_timeout check_unfulfilled_deps check_complete_on_run task_completion_cache"
-    assert parameters(luigi.worker.TaskProcess.__init__) == expected.split()
-    reporter = "self scheduler task_id worker_id scheduler_messages"
-    assert parameters(luigi.worker.TaskStatusReporter.__init__) == reporter.split()
-    assert issubclass(luigi.worker.DequeQueue, object)
-    assert isinstance(Register._reg, list) and callable(Register.clear_instance_cache)
-    source = inspect.getsource(luigi.worker.TaskProcess)
-    assert "self.task.run()" in source and "_is_external(self.task)" in source
 
 
 def test_mlflow_is_as_the_guard_expects_it() -> None:

@@ -97,7 +97,7 @@ class ReadyScheduler:
         task.needs = self._needs.setdefault(needs, needs)  # one object for all that need the same
         self._raise(task, priority)
         task.policy = self._retries.policy(more.get("retry_policy_dict") or {})
-        task.runnable = task.runnable or bool(runnable and status != FAILED)
+        task.runnable = task.runnable or bool(runnable)
         self._queue(task)
 
     # What luigi's worker asks for.
@@ -177,8 +177,6 @@ class ReadyScheduler:
         task.deps = frozenset(ordered)
 
     def _set_status(self, task: Scheduled, status: str) -> None:
-        if task.status == RUNNING and status == DISABLED:
-            return
         if task.status == DISABLED and status != DISABLED:
             if status == DONE:
                 self._retries.forgive(task)
