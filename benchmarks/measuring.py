@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# Without this everybody would compile the runner at each start, and installed packages never.
+_ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -52,7 +55,12 @@ def _start(contender: Contender, times: Times) -> None:
     log = contender.folder / f"{contender.name.replace(' ', '-').replace('/', '-')}.log"
     with open(log, "wb") as file:
         process = subprocess.Popen(
-            contender.command, cwd=contender.folder, stdout=file, stderr=file, stdin=-3
+            contender.command,
+            cwd=contender.folder,
+            env=_ENVIRONMENT,
+            stdout=file,
+            stderr=file,
+            stdin=subprocess.DEVNULL,
         )
         _, status, used = os.wait4(process.pid, 0)  # its own children are counted too
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -3,7 +3,8 @@
 luigi, when imported, parses a ``luigi.toml`` of the working directory (and LUIGI_CONFIG_PATH) with
 the `toml` package, which reads some broken files without a word. So every module here that needs
 luigi imports this one first: it puts an empty parser in luigi's place, and `fill` hands over what
-`runner.config` has read and checked.
+`runner.config` has read and checked. It also keeps `requests` away, which luigi imports for a
+central scheduler, and which takes half as long to import as luigi itself.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import importlib.util
 import json
 import os
 import sys
+import threading
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +23,7 @@ from typing import Any
 from runner.config.schema import LUIGI_SECTIONS
 
 _QUIET = {"core": {"autoload_range": False}}  # luigi warns when this is left unsaid
+_CENTRAL = ("scheduler_url", "default_scheduler_url", "scheduler_host")  # keys of [core]
 
 
 def fill(sections: Mapping[str, Mapping[str, Any]]) -> None:
@@ -35,6 +38,8 @@ def fill(sections: Mapping[str, Mapping[str, Any]]) -> None:
         else:
             data[name] = {key: as_parameter(value) for key, value in table.items()}
     _parser().data = data
+    if any(data["core"].get(key) for key in _CENTRAL):
+        _with_requests()
 
 
 def as_parameter(value: Any) -> Any:
@@ -75,4 +80,29 @@ def _import_parser_alone() -> types.ModuleType:
             os.environ["LUIGI_CONFIG_PATH"] = path
 
 
+def _import_luigi() -> None:
+    """Imports luigi, and `requests` only where that would be another thread's loss, or no gain."""
+    alone = threading.active_count() == 1
+    if alone and "requests" not in sys.modules and not _is_there("requests_unixsocket"):
+        sys.modules["requests"] = None  # type: ignore[assignment]  # luigi takes it as absent
+        try:
+            importlib.import_module("luigi")
+        finally:
+            del sys.modules["requests"]
+    else:
+        importlib.import_module("luigi")
+
+
+def _with_requests() -> None:
+    """Lets luigi speak to a central scheduler as it does where nobody kept `requests` away."""
+    rpc: Any = importlib.import_module("luigi.rpc")
+    if not rpc.HAS_REQUESTS and _is_there("requests"):
+        rpc.requests, rpc.HAS_REQUESTS = importlib.import_module("requests"), True
+
+
+def _is_there(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
 fill({})
+_import_luigi()

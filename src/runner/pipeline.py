@@ -17,10 +17,8 @@ from runner import config as configs
 from runner import luigi_parser, project_code, signals, summary
 from runner.artifacts import sending
 from runner.context import using
-from runner.engine import engines
 from runner.errors import UsageError, did_you_mean
 from runner.logs import RunLog, adopt_mlflow
-from runner.open_run import OpenRun
 from runner.planning import Plan, make_plan
 from runner.project_code import ProjectTasks
 from runner.redaction import Redactor
@@ -49,6 +47,9 @@ def run(request: Request, settings: Settings, listener: Listener | None = None) 
             plan = plan_for(request, settings)
         if plan.reuse.automatic and plan.nothing_to_do and not request.record:
             return _planned(plan, status="UNCHANGED")
+        from runner.engine import engines
+        from runner.open_run import OpenRun  # what a plan can do without
+
         to_run = len(plan.needed) - len(plan.complete)
         with engines.opened(plan.context.config, to_run) as engine:  # workers start meanwhile
             client = store.connect(plan.location)
