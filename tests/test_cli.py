@@ -84,6 +84,31 @@ def test_importing_is_light(module: str) -> None:
     assert done.stdout == "[]\n"
 
 
+def test_with_nothing_to_do_nothing_heavy_is_imported(project: Project) -> None:
+    body = "self.outputs['a'].write_text('a')"
+    project.pipeline(
+        f"from runner import RunTask\nclass A(RunTask):\n    outputs = {{'a': 'a'}}\n"
+        f"    def run(self): {body}\n",
+        task="A",
+    )
+    code = "import sys; from runner.cli import main\ntry: main(['-o', 'RunConfig.reuse=auto'])\n"
+    code += "finally: print(*sys.modules, file=sys.stderr)"
+    command = [sys.executable, "-c", code]
+    env = clean_environment()
+    loaded = []
+    for _ in range(2):
+        done = subprocess.run(
+            command, cwd=project.root, env=env, capture_output=True, text=True, check=True
+        )
+        loaded.append(
+            {"mlflow", "pandas", "numpy", "sqlalchemy", "requests", "jinja2"}
+            & set(done.stderr.split())
+        )
+    assert {"mlflow", "sqlalchemy", "requests"} <= loaded[0]
+    assert "nothing to do" in done.stdout
+    assert loaded[1] == set()
+
+
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help_shows_what_can_be_typed(command: Command, option: str) -> None:
     text = command(option).out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import threading
@@ -287,3 +288,31 @@ def test_what_fails_inside_frees_the_lock(root: Path) -> None:
         _ = 1 / 0
     with ReuseIndex(root).computing(ONE, "T", "run"):
         pass
+
+
+def test_a_child_that_outlives_the_task_does_not_keep_its_lock(root: Path) -> None:
+    reading, writing = os.pipe()
+    with ReuseIndex(root).computing(ONE, "T", "run"):
+        if not (child := os.fork()):
+            os.read(reading, 1)
+            os._exit(0)
+    try:
+        with open(root / ".reuse/locks" / ONE) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.write(writing, b"x")
+        os.waitpid(child, 0)
+
+
+def test_who_waits_says_for_whom(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def other() -> None:
+        with ReuseIndex(root).computing(ONE, "T", "second"):
+            pass
+
+    thread = threading.Thread(target=other)
+    with ReuseIndex(root).computing(ONE, "T", "first"):
+        thread.start()
+        while "waits" not in caplog.text:
+            thread.join(0.01)
+    thread.join(10)
+    assert f"T waits: run first (process {os.getpid()} on " in caplog.text

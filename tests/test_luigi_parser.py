@@ -164,3 +164,30 @@ def test_luigis_own_sections_reach_luigi_as_they_are(project: Project) -> None:
 def test_the_next_run_of_a_process_forgets_the_values_of_the_last_one(project: Project) -> None:
     assert parameters(project, "number = 5")["number"] == 5
     assert parameters(project, "")["number"] == 0
+
+
+def test_a_central_scheduler_is_spoken_to_by_requests_all_the_same(project: Project) -> None:
+    ask = "import sys, runner.luigi_parser as p\nfrom luigi import rpc\n"
+    ask += "print('requests' in sys.modules, type(rpc.RemoteScheduler()._fetcher).__name__)\n"
+    ask += "p.fill({'core': {'scheduler_url': 'http://127.0.0.1:1'}})\n"
+    ask += "print('requests' in sys.modules, type(rpc.RemoteScheduler()._fetcher).__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=project.root,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False URLLibFetcher\nTrue RequestsFetcher\n"
+
+
+def test_requests_is_kept_from_nobody_else() -> None:
+    start = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    for first in ("pass", start):  # another thread may want it at this very moment
+        code = f"{first}; import runner.luigi_parser, sys; print('requests' in sys.modules)"
+        code += "; import requests; requests.Session()"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert done.stdout == f"{first == start}\n"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from runner.errors import TrackingError
-from runner.tracking.recording import flatten
+from runner.redaction import Redactor
+from runner.tracking.recording import Recorder, flatten
 from runner.tracking.roots import local_folder
+from runner.tracking.store import StoreLocation
 from tests.conftest import Project
 
 
@@ -144,3 +147,18 @@ def test_flatten() -> None:
         "A.e": "{}",
         "A.f": "text",
     }
+
+
+def test_metrics_and_tags_go_to_the_store_together() -> None:
+    class Client:
+        sent: list[tuple[int, int]] = []
+
+        def log_batch(self, run_id: str, metrics: list[object], tags: list[object]) -> None:
+            self.sent.append((len(metrics), len(tags)))
+
+    location = StoreLocation("sqlite:///x.db", None)
+    recorder = Recorder(cast(Any, Client()), location, Redactor())
+    recorder.log("run", metrics={f"m{n}": 1.0 for n in range(950)}, tags={"a": "b"})
+    assert Client.sent == [(900, 1), (50, 0)]
+    recorder.log("run")
+    assert len(Client.sent) == 2

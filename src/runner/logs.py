@@ -14,7 +14,8 @@ from runner.redaction import Redactor
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _KEPT = 100_000  # records held in memory until the run has its file
 _TALKATIVE = tuple(
-    "matplotlib PIL urllib3 git asyncio boto3 botocore s3transfer fsspec numba filelock".split()
+    "matplotlib PIL urllib3 git asyncio boto3 botocore s3transfer fsspec numba filelock "
+    "luigi-interface luigi.scheduler".split()
 )
 
 

@@ -8,6 +8,7 @@ that was published under the fingerprint, and its files are as listed.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import socket
@@ -15,8 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from runner.artifacts import manifest as manifests
 from runner.artifacts.entry import Entry, Found
@@ -27,6 +26,7 @@ _log = logging.getLogger(__name__)
 FOLDER = ".reuse"
 DAMAGED = "manifest.damaged.json"
 _KEPT = 20  # earlier fingerprints of a task, to compare a new one with
+_HOST = socket.gethostname()
 _PATIENCE = 0.2  # seconds before it is said for whom one waits
 
 
@@ -82,15 +82,8 @@ class ReuseIndex:
         place = directory.relative_to(self._root) if inside else directory
         history = self._folder / "tasks" / manifest.task / f"{time.time_ns()}-{fingerprint[:16]}"
         try:
-            entry = Entry.of(place, directory, manifest).written()
-            for path, data in (
-                (Path(self._entry(fingerprint)), entry),
-                (history, os.fsencode(place)),
-            ):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                new = path.with_name(f"{path.name}.{os.getpid()}.new")
-                new.write_bytes(data)
-                os.replace(new, path)
+            _write(self._entry(fingerprint), Entry.of(place, directory, manifest).written())
+            _write(str(history), os.fsencode(place))
         except OSError as error:
             _log.warning("%s can't be offered for reuse: %s", directory, error)
 
@@ -110,27 +103,21 @@ class ReuseIndex:
         The kernel frees the lock of a process that dies. Where the file system has no locks, two
         may compute the same, and the later one is found.
         """
-        path = self._folder / "locks" / fingerprint
-        lock = FileLock(path)
-        owner = path.with_suffix(".owner")
+        path = os.path.join(self._folder, "locks", fingerprint)
+        lock: int | None = None
         try:
-            self._wait(lock, owner, task)
-            owner.write_text(f"run {run} (process {os.getpid()} on {socket.gethostname()})")
+            lock = _opened(path, os.O_RDWR | os.O_CREAT)
+            _wait(lock, task)
+            os.truncate(lock, 0)
+            os.pwrite(lock, f"run {run} (process {os.getpid()} on {_HOST})".encode(), 0)
         except OSError as error:
             _log.warning("%s is computed without a lock: %s", task, error)
         try:
             yield
         finally:
-            lock.release()
-
-    def _wait(self, lock: FileLock, owner: Path, task: str) -> None:
-        owner.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=_PATIENCE)
-        except Timeout:
-            said = owner.read_text(errors="replace") if owner.exists() else "another run"
-            _log.warning("%s waits: %s computes the same", task, said)
-            lock.acquire()
+            if lock is not None:
+                fcntl.flock(lock, fcntl.LOCK_UN)  # a child of the task may have it open still
+                os.close(lock)
 
     def _damaged(self, fingerprint: str, place: Path, damage: str, discard: bool) -> None:
         self.damaged[fingerprint] = f"{place} is damaged: {damage}"
@@ -139,3 +126,32 @@ class ReuseIndex:
 
     def _entry(self, fingerprint: str) -> str:
         return os.path.join(self._folder, fingerprint[:2], fingerprint)
+
+
+def _opened(path: str, flags: int) -> int:
+    """Opens a file, in a folder that is there from the second time on."""
+    try:
+        return os.open(path, flags | os.O_CLOEXEC, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return os.open(path, flags | os.O_CLOEXEC, 0o666)
+
+
+def _write(path: str, data: bytes) -> None:
+    """Writes a file that nobody sees in part."""
+    new = f"{path}.{os.getpid()}.new"
+    with open(_opened(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb", buffering=0) as file:
+        file.write(data)
+    os.replace(new, path)
+
+
+def _wait(lock: int, task: str) -> None:
+    """Takes the lock; the file says who has it."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        with suppress(BlockingIOError):
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(_PATIENCE / 10)
+    said = os.pread(lock, 1000, 0).decode(errors="replace") or "another run"
+    _log.warning("%s waits: %s computes the same", task, said)
+    fcntl.flock(lock, fcntl.LOCK_EX)

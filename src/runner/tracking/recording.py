@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,10 +33,11 @@ PATCH_NAME = "git.patch"
 PACKAGES_NAME = "pip-freeze.txt"
 TASK_TAG = "runner.task"
 
-_LONGEST_PARAM = 6000  # characters; these four are MLflow's limits
+_LONGEST_PARAM = 6000  # characters; these five are MLflow's limits
 _LONGEST_TAG = 8000
 _LONGEST_KEY = 250
 _BATCH = 100
+_METRICS = 900  # of a batch, in which there may be a hundred tags too
 _BAD_IN_KEY = re.compile(r"[^\w\-. :/]")
 
 
@@ -110,11 +112,11 @@ class Recorder:
 
         now = int(time.time() * 1000)
         values = [Metric(name, value, now, 0) for name, value in (metrics or {}).items()]
+        pairs = [RunTag(k, v) for k, v in self._clean(tags or {}).items()]
+        batches = zip_longest(_chunks(values, _METRICS), _chunks(pairs), fillvalue=[])
         with errors_of(self.location):
-            for some in _chunks(values):
-                self.client.log_batch(run_id, metrics=some)
-            for pairs in _chunks(list(self._clean(tags or {}).items())):
-                self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in pairs])
+            for some, others in batches:
+                self.client.log_batch(run_id, metrics=some, tags=others)
 
     def close(self, run_id: str, status: Status, tags: Mapping[str, str] | None = None) -> None:
         """Ends the run with its final status."""
@@ -236,5 +238,5 @@ def _shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _chunks(items: list[Any]) -> Iterable[list[Any]]:
-    return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
+def _chunks(items: list[Any], size: int = _BATCH) -> Iterable[list[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
