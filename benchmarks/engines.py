@@ -130,7 +130,7 @@ class Rows:
         few = [Contender("runner, 1 task and its root", self._runner, one)]
         in_turn(few, 1)
         if installed("doit"):
-            few.insert(0, self._doit("idle-doit", 1))
+            few.insert(0, self._doit("idle-one-doit", 1))
             in_turn(few, 1)
             few = [Contender(c.name, c.command, c.folder) for c in few]
         report("1 task, nothing to do", in_turn([*few, *plain], self._times))

@@ -117,7 +117,8 @@ def carry_out(
     with document(as_json, redactor) as write:
         with display, console(display.log_line, level, redactor):
             report = start(display)
-        write(report.as_dict())
+        if as_json:  # of thousands of tasks it takes longer than to plan them
+            write(report.as_dict())
     if not as_json:
         display.report(report, "" if report.ok else resume(report))
     return _exit_code(report)

@@ -113,9 +113,9 @@ class Recorder:
         now = int(time.time() * 1000)
         values = [Metric(name, value, now, 0) for name, value in (metrics or {}).items()]
         pairs = [RunTag(k, v) for k, v in self._clean(tags or {}).items()]
-        batches = zip_longest(_chunks(values, _METRICS), _chunks(pairs), fillvalue=[])
+        batches = _chunks(values, _METRICS), _chunks(pairs)
         with errors_of(self.location):
-            for some, others in batches:
+            for some, others in zip_longest(*batches, fillvalue=list[Any]()):
                 self.client.log_batch(run_id, metrics=some, tags=others)
 
     def close(self, run_id: str, status: Status, tags: Mapping[str, str] | None = None) -> None:
