@@ -25,7 +25,7 @@ def test_a_pipeline_runs_and_mlflow_has_all_of_it(project: Project) -> None:
     snapshot = tomllib.loads((artifacts / "luigi.toml").read_text())
     assert snapshot["Write"] == {"text": "four"}
     log = (artifacts / "runner.log").read_text()
-    assert "DEBUG" in log and "luigi-interface" in log
+    assert "DEBUG" in log and "Count() starts" in log and "Count(): done" in log
     manifest = json.loads((artifacts / "Write" / "manifest.json").read_text())
     assert manifest["metrics"] == {"written": 4.0}
     assert manifest["made_by"]["run_id"] == run.info.run_id

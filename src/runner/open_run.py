@@ -18,10 +18,12 @@ from runner.artifacts.placement import moved
 from runner.closing import Ending
 from runner.context import using
 from runner.engine import views, worker
+from runner.engine.call import View
 from runner.engine.calls import Calls
 from runner.engine.delegated import Delegated, Engine
 from runner.engine.execution import Execution
 from runner.engine.outcome import Outcome
+from runner.engine.shared import Shared
 from runner.engine.turn import Turn
 from runner.errors import GraphError, Interrupted
 from runner.graph import TaskGraph
@@ -118,27 +120,26 @@ class OpenRun:
         return luigi_worker.run_all(self._plan.graph.root)
 
     @cached_property
+    def _shared(self) -> Shared:
+        limit: float | None = luigi.worker.worker().timeout
+        reuse, away = self._plan.reuse, self._turn.away
+        return Shared(self._context, self._maker, self._place, reuse, limit, away)
+
+    @cached_property
     def _calls(self) -> Calls:
         assert self._engine is not None
         session, collect = self._engine.session, self._engine.collects
         return Calls(session, self._context, self._plan.location.uri, collect=collect)
 
     def _execution(self, task: luigi.Task) -> Execution:
-        plan = self._plan
-        forced = task.get_task_family() in plan.forced
-        parts = (task, self._context, self._maker, self._place, plan.reuse)
+        forced = task.get_task_family() in self._plan.forced
         if self._engine is None:
-            return Execution(*parts, forced=forced)
-        return Delegated(
-            *parts,
-            forced=forced,
-            away=self._turn.away,
-            engine=self._engine,
-            calls=self._calls,
-            view=lambda task, yielded: views.view(
-                task, yielded, self._context, self._tasks, self._requires
-            ),
-        )
+            return Execution(task, self._shared, forced=forced)
+        parts = (self._shared, self._engine, self._calls, self._view)
+        return Delegated(task, *parts, forced=forced)
+
+    def _view(self, task: luigi.Task, yielded: Iterable[luigi.Task]) -> View:
+        return views.view(task, yielded, self._context, self._tasks, self._requires)
 
     def _place(self, tasks: Iterable[luigi.Task], requirer: luigi.Task) -> None:
         """Places the dynamic requirements of a task, and all that they require."""

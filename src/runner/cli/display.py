@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from itertools import islice
 from types import TracebackType
 from typing import Any
 
@@ -43,7 +44,7 @@ class Display:
         self._quiet = quiet
         self._redactor = redactor or Redactor()
         self._err = Console(stderr=True, highlight=False)
-        self._left: list[str] = []
+        self._left: dict[str, None] = {}
         self._total = 0
         self._running: dict[str, float] = {}
         self._live: Live | None = None
@@ -67,8 +68,8 @@ class Display:
 
     def opened(self, context: Any, to_run: Sequence[str]) -> None:
         process.working()
-        self._left = list(to_run)
-        self._total = len(self._left)
+        self._left = dict.fromkeys(to_run)
+        self._total = len(to_run)
         self._run_name = safe_line(context.run_name)
         if self._quiet:
             return
@@ -86,7 +87,7 @@ class Display:
     def started(self, name: str) -> None:
         self._running[name] = time.monotonic()
         if name in self._left:
-            self._left.remove(name)
+            del self._left[name]
         if not self._live:
             self._say(f"{name} started")
 
@@ -139,7 +140,7 @@ class Display:
             )
         if self._left:
             more = f" and {len(self._left) - 8} more" if len(self._left) > 8 else ""
-            names = safe_line(", ".join(self._left[:8]))
+            names = safe_line(", ".join(islice(self._left, 8)))
             lines.append(Text(f"  then {names}{more}", style="dim"))
         return Group(*lines)
 

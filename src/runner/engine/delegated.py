@@ -15,6 +15,7 @@ from runner.engine.call import Answer, Call, View, exception
 from runner.engine.calls import Calls
 from runner.engine.execution import Execution
 from runner.engine.limits import timeout_of
+from runner.engine.shared import Shared
 
 
 class Engine(Protocol):
@@ -53,13 +54,14 @@ class Delegated(Execution):
     def __init__(
         self,
         task: luigi.Task,
-        *args: Any,
+        shared: Shared,
         engine: Engine,
         calls: Calls,
         view: Callable[[luigi.Task, list[luigi.Task]], View],
-        **options: Any,
+        *,
+        forced: bool = False,
     ) -> None:
-        super().__init__(task, *args, **options)
+        super().__init__(task, shared, forced=forced)
         self._engine = engine
         self._calls = calls
         self._view = view
@@ -86,12 +88,12 @@ class Delegated(Execution):
 
     def _asked(self) -> list[luigi.Task] | None:
         """What the task requires and has not got; None when it ended."""
-        limit = timeout_of(self._task)
+        limit = timeout_of(self._task, self._shared.timeout)
         view = self._view(self._task, list(self._yielded.values()))
         call = self._calls.make(self._task, view, self._notes, limit)
         begun = time.monotonic()
         try:
-            with self._away():
+            with self._shared.away():
                 self._answer = answer = self._engine.ask(call, self._task)
         except BaseException:
             self._seconds += time.monotonic() - begun

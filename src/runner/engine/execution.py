@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Generator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,14 +13,13 @@ import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by 
 import luigi
 from runner.artifacts import publish, sending
 from runner.artifacts.fingerprint import Ingredients
-from runner.artifacts.manifest import Maker, Manifest
-from runner.context import RunContext
+from runner.artifacts.manifest import Manifest
 from runner.engine.attempt import Attempt, Written, sole_writer
 from runner.engine.limits import alarm, retries_of, timeout_of
 from runner.engine.outcome import Outcome, text_of, users_part
+from runner.engine.shared import Shared
 from runner.errors import GraphError, RunnerError
 from runner.graph import tasks_in
-from runner.reuse import Reuse
 from runner.task import RunTask
 from runner.tracking.plugin import MetricNotes
 
@@ -32,33 +31,17 @@ class Execution:
 
     Args:
         task: any luigi task; only a RunTask is published.
-        context: the run.
-        maker: what manifests say about the run.
-        place: places tasks that turn up as dynamic requirements.
-        reuse: fingerprints the task, and finds what was computed before.
+        shared: what it has in common with the others.
         forced: compute, whatever there is.
-        away: gives the thread's turn away while it waits.
     """
 
-    def __init__(
-        self,
-        task: luigi.Task,
-        context: RunContext,
-        maker: Maker,
-        place: Callable[[Iterable[luigi.Task], luigi.Task], None],
-        reuse: Reuse,
-        *,
-        forced: bool = False,
-        away: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> None:
+    def __init__(self, task: luigi.Task, shared: Shared, *, forced: bool = False) -> None:
         self.outcome = Outcome(task)
         self._task = task
-        self._context = context
-        self._maker = maker
-        self._place = place
-        self._reuse = reuse
+        self._shared = shared
+        self._context = shared.context
+        self._reuse = shared.reuse
         self._forced = forced
-        self._away = away
         self._ingredients: Ingredients | None = None
         self._lock = ExitStack()
         self._user_run = task.run
@@ -101,8 +84,8 @@ class Execution:
         self._ingredients = self._reuse.ingredients(task)
         if self._ingredients is None or task.placement.pinned or not self._reuse.automatic:
             return False
-        label, run = task.get_task_family(), self._maker.run_name
-        with self._away():
+        label, run = task.get_task_family(), self._shared.maker.run_name
+        with self._shared.away():
             self._lock.enter_context(self._reuse.computing(self._ingredients, label, run))
         found = None
         if not self._forced:
@@ -120,7 +103,7 @@ class Execution:
 
     def _work(self) -> Generator[Any, Any, None]:
         """Calls the user's `run()`; yields what it requires while it runs."""
-        limit = timeout_of(self._task)
+        limit = timeout_of(self._task, self._shared.timeout)
         with alarm(self._task, limit):
             steps = self._user_run()
         if isinstance(steps, Generator):
@@ -143,7 +126,7 @@ class Execution:
             steps.close()
 
     def _require(self, tasks: list[luigi.Task]) -> None:
-        self._place(tasks, self._task)
+        self._shared.place(tasks, self._task)
         self._dynamic |= {task.task_id: task for task in tasks}
 
     def _begin(self) -> None:
@@ -205,7 +188,7 @@ class Execution:
             metrics=self._notes.last,
             seconds=round(seconds, 3),
             created=datetime.now(UTC),
-            made_by=self._maker,
+            made_by=self._shared.maker,
             **self._origin_of(task),
         )
         store = self._context.store

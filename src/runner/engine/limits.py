@@ -30,8 +30,11 @@ def retries_of(task: luigi.Task) -> int:
     return value
 
 
-def timeout_of(task: luigi.Task) -> float | None:
+def timeout_of(task: luigi.Task, default: float | None = None) -> float | None:
     """Seconds that one start of a task may take: its `timeout`, or luigi's `worker_timeout`.
+
+    Args:
+        default: for a task that says nothing; None or 0 for as long as it takes.
 
     Raises:
         GraphError: it says something else than a positive number.
@@ -39,9 +42,7 @@ def timeout_of(task: luigi.Task) -> float | None:
     value = _said(task, "timeout", None)
     if value is None:
         value = task.worker_timeout
-        if value is None:
-            value = luigi.worker.worker().timeout
-        value = value or None  # 0 is luigi's way to say: none
+        value = (default if value is None else value) or None  # 0 is luigi's way to say: none
     if value is None:
         return None
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1e9:

@@ -1,7 +1,7 @@
-"""luigi's Worker, driven for one run. The only module that uses luigi's private names.
+"""luigi's Worker, driven for one run: here and in the scheduler are luigi's private names used.
 
-luigi decides what is ready, hands dynamic requirements back, keeps priorities, resources and
-retries; none of that is copied here. What changes: a task runs in this process, or in a worker of
+luigi walks the graph, runs tasks, hands dynamic requirements back; `scheduler` says what is next.
+What changes: a task runs in this process, or in a worker of
 an engine for which a thread waits, and never in a forked process; and `run()` is wrapped while it
 is called.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
@@ -40,7 +40,6 @@ class _Process(TaskProcess):
     ) -> None:
         super().__init__(**kwargs)
         self.use_multiprocessing = False
-        self.timeout_time = None  # the execution sees to that
         self._execution = execution
         self._on_start = on_start
         self._on_end = on_end
@@ -53,17 +52,15 @@ class _Process(TaskProcess):
             self._threads.do(self._run)
 
     def _run(self) -> None:
+        _log.info("%s starts", self.task)
         self._on_start(self.task)
         self.task.run = self._execution.run
         try:
             super().run()
         finally:
             del self.task.run
+            _log.info("%s: %s", self.task, self._execution.outcome.status)
             self._on_end(self._execution.outcome)
-
-    def is_alive(self) -> bool:
-        """Whether luigi has to look for a process that died; an engine tells of those itself."""
-        return True
 
 
 class _Threads:
@@ -118,6 +115,13 @@ class _ThreadResults(queue.Queue[Any]):
         pass
 
 
+class _Forgets(list[Any]):
+    """A history that nobody reads: luigi keeps it for its summary."""
+
+    def append(self, item: Any) -> None:
+        pass
+
+
 class RunWorker(Worker):
     """Runs a root task and what it requires.
 
@@ -144,6 +148,8 @@ class RunWorker(Worker):
             scheduler=_scheduler(), worker_processes=workers, no_install_shutdown_handler=True
         )
         self._task_result_queue: Any = _ThreadResults(turn) if engine else _Results()
+        self._add_task_history: Any = _Forgets()
+        self._get_work_response_history: Any = _Forgets()
         self._start = start
         self._on_start = on_start
         self._on_end = on_end
@@ -156,7 +162,7 @@ class RunWorker(Worker):
     def run_all(self, root: luigi.Task) -> bool:
         """Adds the root and runs until nothing is left that can run; whether all succeeded."""
         remote = isinstance(self._scheduler, RemoteScheduler)
-        with self._turn.taken():
+        with self._turn.taken(), _few_lines():
             try:
                 with self if remote else contextlib.nullcontext():
                     added = self.add(root)
@@ -174,6 +180,9 @@ class RunWorker(Worker):
             raise Interrupted(signum)
         return super()._get_work()
 
+    def _purge_children(self) -> None:
+        """There are no child processes of luigi's: executions tell of a death, and keep time."""
+
     def _create_task_process(self, task: luigi.Task) -> TaskProcess:
         reporter = TaskStatusReporter(self._scheduler, task.task_id, self._id, None)
         if task.task_id not in self._executions:
@@ -190,6 +199,18 @@ class RunWorker(Worker):
             check_unfulfilled_deps=self._config.check_unfulfilled_deps,
             check_complete_on_run=self._config.check_complete_on_run,
         )
+
+
+@contextlib.contextmanager
+def _few_lines() -> Iterator[None]:
+    """luigi tells four times of each task what it does with it; twice is enough, and told above."""
+    logger = logging.getLogger("luigi-interface")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _scheduler() -> Any:

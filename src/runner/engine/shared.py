@@ -1,0 +1,34 @@
+"""What the executions of a run have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
+import luigi
+from runner.artifacts.manifest import Maker
+from runner.context import RunContext
+from runner.reuse import Reuse
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the executions of a run have in common.
+
+    Attributes:
+        context: the run.
+        maker: what manifests say about the run.
+        place: places tasks that turn up as dynamic requirements.
+        reuse: fingerprints tasks, and finds what was computed before.
+        timeout: seconds for a task that says nothing itself.
+        away: gives the thread's turn away while it waits.
+    """
+
+    context: RunContext
+    maker: Maker
+    place: Callable[[Iterable[luigi.Task], luigi.Task], None]
+    reuse: Reuse
+    timeout: float | None = None
+    away: Callable[[], AbstractContextManager[None]] = nullcontext
