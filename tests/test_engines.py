@@ -340,7 +340,9 @@ def test_nothing_is_orphaned(project: Project, signum: int, engine: str) -> None
     wait_for(project.root / "pids", process)
     pids = [int(pid) for pid in (project.root / "pids").read_text().split()]
     process.send_signal(signum)
-    process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=30)
+    if signum != signal.SIGKILL:
+        assert "stopped" in out and "memory" not in out
     assert process.returncode == (128 + signum if signum != signal.SIGKILL else -signum)
     waiting = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(20)"])
     try:

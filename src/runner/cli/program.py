@@ -53,6 +53,8 @@ def _with_pins(params: Mapping[str, Any], report: Report) -> str:
         *_each("-c", params["files"]),
         *_each("-o", (*params["overrides"], *report.resume)),
         *_each("--force", forced),
+        *_each("--engine", [params["engine"]] if params.get("engine") else []),
+        *_each("--workers", [str(params["workers"])] if params.get("workers") is not None else []),
         *_each("--run-name", [params["run_name"]] if params["run_name"] else []),
         *(f"--{flag}" for flag in ("quiet", "verbose") if params[flag]),
     ]

@@ -43,6 +43,7 @@ class Cluster:
         self.session = pickle.dumps(session)
         address = config.run.engine_address or _LOCAL
         self.collects = address != _LOCAL  # here they come at once
+        self.stopped = False
         self._local: Any = None
         self._client = self._connected(address, config.run.workers)
         offered = self._client.scheduler_info(n_workers=-1)["workers"].values()
@@ -84,6 +85,7 @@ class Cluster:
 
     def stop(self) -> None:
         """Ends what the run's tasks do, on every worker."""
+        self.stopped = True
         with suppress(Exception):
             self._client.cancel(list(self._asked), force=True)
             self._client.run(cluster_worker.stop, self.session)

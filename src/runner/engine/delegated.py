@@ -25,11 +25,13 @@ class Engine(Protocol):
         workers: how many at once, at most.
         session: a pickled `Session`.
         collects: whether the workers' logs come with their answers.
+        stopped: whether it was told to stop.
     """
 
     workers: int
     session: bytes
     collects: bool
+    stopped: bool
 
     def ask(self, call: Call, task: luigi.Task) -> Answer:
         """Has a call executed, and waits for the answer.
@@ -95,8 +97,10 @@ class Delegated(Execution):
         try:
             with self._shared.away():
                 self._answer = answer = self._engine.ask(call, self._task)
-        except BaseException:
+        except BaseException as error:
             self._seconds += time.monotonic() - begun
+            if self._engine.stopped:  # then that is why there is no answer
+                raise KeyboardInterrupt from error
             raise
         self._seconds += answer.seconds
         for record in answer.records:

@@ -74,6 +74,7 @@ class Processes:
         self.session = session
         self.workers = workers
         self.collects = False  # they come at once
+        self.stopped = False
         path = tuple(sys.path)
         threads = thread_limits(workers)
         self._pool = WarmPool(workers, lambda: Slot(threads, path))
@@ -87,6 +88,7 @@ class Processes:
         return found
 
     def stop(self) -> None:
+        self.stopped = True
         self._pool.stop()
 
     def close(self) -> None:
@@ -106,6 +108,7 @@ class AnyExecutor:
         self.session = session
         self.workers = workers
         self.collects = not isinstance(executor, ThreadPoolExecutor)
+        self.stopped = False
         self._executor = executor
 
     def ask(self, call: Call, task: luigi.Task) -> Answer:
@@ -119,6 +122,10 @@ class AnyExecutor:
         return found
 
     def stop(self) -> None:
+        self.stopped = True
+        # Python's own process pool has a method for it from 3.14 on.
+        for process in list((getattr(self._executor, "_processes", None) or {}).values()):
+            process.kill()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:

@@ -68,6 +68,8 @@ class Rerun:
         run = document[RUN]
         for key in ("tracking_uri", "artifact_root"):  # the environment says them
             run.pop(key, None)
+        if run.get("engine") != "processes":  # a cluster may be gone; what tasks make is the same
+            run.pop("engine", None)
         name = "".join(c if c.isprintable() else "_" for c in record.run.run_name)
         run |= {"experiment_name": record.experiment, "run_name": f"reproduce-{name}"}
         run["tags"] = {**run.get("tags", {}), REPRODUCES_TAG: record.run.run_id}
