@@ -7,6 +7,7 @@ process of its own; `project.command(...)` calls the same command in this proces
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import gc
 import os
@@ -23,6 +24,8 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+
+import runner
 
 CONFIG = """
 [RunConfig]
@@ -180,6 +183,11 @@ def clean_environment() -> dict[str, str]:
     ours = ("MLFLOW_", "LUIGI_", "RUNNER_", "PROJECT_ROOT")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "PYTHONWARNINGS": "", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def pytest_sessionstart() -> None:
+    """Compiles the runner once: where bytecode is not written, every process would do it again."""
+    compileall.compile_dir(Path(runner.__file__).parent, quiet=2)
 
 
 @pytest.fixture(scope="session")

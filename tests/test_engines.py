@@ -45,7 +45,7 @@ class All(RunTask):
         return [Part(number=number) for number in range(6)]
 
     def run(self):
-        texts = [one["text"].open().read() for one in self.input()]
+        texts = [Path(one["text"].path).read_text() for one in self.input()]
         self.outputs["text"].write_text("\\n".join(texts))
 
 class Group(luigi.WrapperTask):
@@ -82,7 +82,7 @@ class Grows(RunTask):
         second = yield Part(number=3)
         mlflow.log_metric("end", 3)
         paths = [first[0]["text"], first[1]["text"], second["text"]]
-        self.outputs["text"].write_text(" ".join(path.open().read().split()[1] for path in paths))
+        self.outputs["text"].write_text(" ".join(Path(p.path).read_text().split()[1] for p in paths))
 
 class Fails(RunTask):
     outputs = {"text": "text.txt"}
@@ -155,7 +155,7 @@ def text(project: Project, run: Any, task: str) -> str:
 
 
 def run_in(project: Project, engine: str, task: str, *args: str, code: int = 0) -> dict[str, Any]:
-    done = project.run(task, "--engine", engine, *args, "--json", code=code)
+    done = project.command(task, "--engine", engine, *args, "--json", code=code)
     document: dict[str, Any] = json.loads(done.out)
     return document | {"log": done.err}
 
@@ -192,7 +192,7 @@ def test_dynamic_requirements_log_once(pipeline: Project, engine: str) -> None:
 def test_a_failure_names_the_users_lines_and_lets_the_rest_go_on(
     pipeline: Project, engine: str
 ) -> None:
-    done = pipeline.run("Never", "--engine", engine, code=1)
+    done = pipeline.command("Never", "--engine", engine, code=1)
     assert "Odd: what it is" in done.out and 'raise Odd("what it is", code=7)' in done.err
     assert "answering.py" not in done.err and "execution.py" not in done.err
     assert "Fails left unfinished files in " in done.out
@@ -417,7 +417,7 @@ class All(RunTask):
     def requires(self):
         return [Part(number=n) for n in range(3)]
     def run(self):
-        self.outputs["text"].write_text("".join(one["text"].open().read() for one in self.input()))
+        self.outputs["text"].write_text("".join(Path(one["text"].path).read_text() for one in self.input()))
 """
 
 

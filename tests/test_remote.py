@@ -221,6 +221,8 @@ def test_a_worker_that_does_not_see_the_project(
 ) -> None:
     from mlflow import MlflowClient
 
+    for child in destination.iterdir():
+        shutil.rmtree(child)
     configured(project, Proxied(proxy, destination), 'engine = "dask"')
     where = f"RunConfig.engine_address={cluster}"
     apart = worker(tmp_path / "apart", cluster, before=[*HIDES, str(project.root)])
