@@ -82,7 +82,8 @@ class Grows(RunTask):
         second = yield Part(number=3)
         mlflow.log_metric("end", 3)
         paths = [first[0]["text"], first[1]["text"], second["text"]]
-        self.outputs["text"].write_text(" ".join(Path(p.path).read_text().split()[1] for p in paths))
+        texts = [Path(one.path).read_text().split()[1] for one in paths]
+        self.outputs["text"].write_text(" ".join(texts))
 
 class Fails(RunTask):
     outputs = {"text": "text.txt"}
@@ -417,7 +418,8 @@ class All(RunTask):
     def requires(self):
         return [Part(number=n) for n in range(3)]
     def run(self):
-        self.outputs["text"].write_text("".join(Path(one["text"].path).read_text() for one in self.input()))
+        texts = [Path(one["text"].path).read_text() for one in self.input()]
+        self.outputs["text"].write_text("".join(texts))
 """
 
 
