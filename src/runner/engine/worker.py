@@ -23,6 +23,7 @@ from luigi.worker import DequeQueue, TaskProcess, TaskStatusReporter, Worker
 from runner.engine import scheduler
 from runner.engine.delegated import Engine
 from runner.engine.execution import Execution
+from runner.engine.outcome import Outcome
 from runner.engine.turn import Turn
 from runner.errors import Interrupted
 
@@ -152,7 +153,7 @@ class RunWorker(Worker):
         self._get_work_response_history: Any = _Forgets()
         self._start = start
         self._on_start = on_start
-        self._on_end = on_end
+        self._told = on_end
         self._interrupted = interrupted
         self._engine = engine
         self._turn = turn
@@ -180,6 +181,11 @@ class RunWorker(Worker):
             raise Interrupted(signum)
         return super()._get_work()
 
+    def _ended(self, outcome: Outcome) -> None:
+        if outcome.status in ("done", "reused"):  # of others there may be another start
+            del self._executions[outcome.task.task_id]
+        self._told(outcome)
+
     def _purge_children(self) -> None:
         """There are no child processes of luigi's: executions tell of a death, and keep time."""
 
@@ -190,7 +196,7 @@ class RunWorker(Worker):
         return _Process(
             self._executions[task.task_id],
             self._on_start,
-            self._on_end,
+            self._ended,
             self._threads,
             task=task,
             worker_id=self._id,
