@@ -50,5 +50,6 @@ def dask(place: Path, *args: str, before: Sequence[str] = ()) -> subprocess.Pope
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
+    """At once: how a scheduler or worker of Dask ends in order is not the point here."""
+    process.kill()
     process.wait(30)
