@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import functools
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,9 +27,18 @@ class Named:
     imports: tuple[Importing, ...]
 
 
-@functools.cache
+#: What was found before, for as long as the tree is there: until the next run reads the code.
+_known: weakref.WeakKeyDictionary[ast.AST, Named] = weakref.WeakKeyDictionary()
+
+
 def named_in(node: ast.AST) -> Named:
     """All that is named anywhere in a piece of code, in its quoted annotations too."""
+    if node not in _known:
+        _known[node] = _named_in(node)
+    return _known[node]
+
+
+def _named_in(node: ast.AST) -> Named:
     chains: set[tuple[str, ...]] = set()
     handed_on: set[tuple[str, ...]] = set()
     called: set[int] = set()
