@@ -333,8 +333,16 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-@pytest.mark.parametrize("engine", ["processes", "dask"])
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("signum", "engine"),
+    [
+        (signal.SIGINT, "processes"),
+        (signal.SIGTERM, "processes"),
+        (signal.SIGKILL, "processes"),
+        (signal.SIGTERM, "dask"),
+        (signal.SIGKILL, "dask"),
+    ],
+)
 def test_nothing_is_orphaned(project: Project, signum: int, engine: str) -> None:
     project.pipeline(DIES, task="Waits", config="workers = 2\n")
     process = project.start("--engine", engine)
@@ -447,7 +455,8 @@ def test_a_dask_worker_that_is_killed_loses_nothing(
         end(second)
 
 
-def test_a_scheduler_that_is_not_there(pipeline: Project) -> None:
+def test_a_scheduler_that_is_not_there(pipeline: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.engine.cluster._PATIENCE", 0.5)
     done = pipeline.command(
         "--engine", "dask", "-o", "RunConfig.engine_address=tcp://127.0.0.1:9", code=1
     )
