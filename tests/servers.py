@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -50,7 +51,8 @@ def started(*command: str, ready: str, **popen: Any) -> Iterator[subprocess.Pope
                 if process.poll() is not None or time.monotonic() > deadline:
                     told.seek(0)
                     raise RuntimeError(f"{command[0]}: {told.read().decode(errors='replace')}")
-                time.sleep(0.05)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.05)
             yield process
         finally:
             process.send_signal(signal.SIGINT)  # for PostgreSQL: do not wait for its clients

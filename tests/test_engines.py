@@ -189,6 +189,54 @@ def test_dynamic_requirements_log_once(pipeline: Project, engine: str) -> None:
     assert len(pipeline.runs()) == 1
 
 
+ASKS = """
+import luigi
+from runner import RunTask, TaskConfig
+
+class WordConfig(TaskConfig):
+    text: str = "one"
+
+class Word(RunTask):
+    config: WordConfig
+    outputs = {"text": "text.txt"}
+    priority = 9  # it is complete when it is yielded
+
+    def run(self):
+        self.outputs["text"].write_text(self.config.text)
+
+class Other(Word):
+    config: WordConfig
+
+class Asks(RunTask):
+    outputs = {"text": "text.txt"}
+
+    def run(self):
+        from pathlib import Path
+
+        first = yield Word()
+        second = yield Other()
+        texts = [Path(one["text"].path).read_text() for one in (first, second)]
+        self.outputs["text"].write_text(" ".join(texts))
+
+class Both(luigi.WrapperTask):
+    def requires(self):
+        return [Word(), Asks()]
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES[:3])
+def test_what_was_yielded_counts_later(project: Project, engine: str) -> None:
+    """Also what was complete already when it was yielded, and what an earlier start yielded."""
+    project.pipeline(ASKS, task="Both", config='reuse = "auto"\nworkers = 1\n')
+    first = run_in(project, engine, "Both")
+    assert text(project, first, "Asks") == "one one"
+    manifest = json.loads(Path(first["artifact_dir"], "Asks/manifest.json").read_text())
+    assert [record["task"] for record in manifest["dynamic"]] == ["Word", "Other"]
+    assert run_in(project, engine, "Both")["status"] == "UNCHANGED"
+    for changed, found in {"Word.text=two": "two one", "Other.text=two": "one two"}.items():
+        assert text(project, run_in(project, engine, "Both", "-o", changed), "Asks") == found
+
+
 @pytest.mark.parametrize("engine", ENGINES[:3])
 def test_a_failure_names_the_users_lines_and_lets_the_rest_go_on(
     pipeline: Project, engine: str

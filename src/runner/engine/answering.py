@@ -32,6 +32,7 @@ from runner.graph import tasks_in
 from runner.logs import adopt_mlflow, records
 from runner.task import RunTask
 from runner.tracking.fluent import adopt_run
+from runner.tracking.plugin import RUN_VARIABLE
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def answer(call: Call) -> Answer:
             context = _context(call)
             task: luigi.Task = pickle.loads(call.task)
             stack.enter_context(run_context.using(context))
-            if os.environ.get("RUNNER_RUN_ID") != context.run_id:
+            if os.environ.get(RUN_VARIABLE) != context.run_id:
                 adopt_run(context, call.tracking_uri)
             _execute(task, call, context, said)
         except BaseException as error:
@@ -131,7 +132,10 @@ def _execute(task: luigi.Task, call: Call, context: RunContext, said: Answer) ->
 
 
 def _driven(task: luigi.Task, call: Call) -> list[luigi.Task] | None:
-    """Runs a task up to the first requirement that is not complete; None when it ended."""
+    """Runs a task up to the first requirement that the run does not know of; None when it ended.
+
+    One that is complete is told too: the run has to note that the task depends on it.
+    """
     result = task.run()
     if not isinstance(result, Generator):
         return None
@@ -140,7 +144,7 @@ def _driven(task: luigi.Task, call: Call) -> list[luigi.Task] | None:
         while True:
             yielded = result.send(sent)
             tasks = tasks_in(yielded)
-            if any(one.task_id not in call.view.complete for one in tasks):
+            if any(one.task_id not in call.view.yielded for one in tasks):
                 return tasks
             if not isinstance(yielded, DynamicRequirements):
                 yielded = DynamicRequirements(yielded)

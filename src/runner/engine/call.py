@@ -41,12 +41,14 @@ class View:
     Attributes:
         places: of the task, of what it requires, and of all that can be asked for by family.
         families: family -> task ids; of one that is there several times, those in `places`.
-        complete: ids of the tasks of `places` that are complete, and of plain luigi tasks that are.
+        complete: ids of the tasks of `places` that are complete.
+        yielded: ids of the complete tasks that its `run()` has yielded before.
     """
 
     places: Mapping[str, Placement]
     families: Mapping[str, list[str]]
     complete: frozenset[str]
+    yielded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

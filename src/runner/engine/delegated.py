@@ -84,6 +84,8 @@ class Delegated(Execution):
             self._require(required)
             self._yielded |= {task.task_id: task for task in required}
             yield required
+        # The last start has passed over what it was known to yield; the manifest tells of it all.
+        self._dynamic |= self._yielded
         found = self._answer
         if found.partial is not None:
             self._written = Written(found.partial, found.files, found.folders, found.sent)

@@ -37,12 +37,9 @@ def view(
         family = tasks[task_id].get_task_family()
         if len(context.families[family]) > 1:
             families[family].append(task_id)
-    complete = {i for i in ids if i in context.finished}
-    return View(places, families, frozenset(complete.union(_complete(yielded))))
-
-
-def _complete(tasks: Iterable[luigi.Task]) -> Iterator[str]:
-    return (task.task_id for task in tasks if task.complete())
+    there = frozenset(one.task_id for one in yielded if one.complete())
+    complete = frozenset(i for i in ids if i in context.finished)
+    return View(places, families, complete | there, there)
 
 
 def _near(

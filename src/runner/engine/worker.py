@@ -1,9 +1,8 @@
 """luigi's Worker, driven for one run: here and in the scheduler are luigi's private names used.
 
 luigi walks the graph, runs tasks, hands dynamic requirements back; `scheduler` says what is next.
-What changes: a task runs in this process, or in a worker of
-an engine for which a thread waits, and never in a forked process; and `run()` is wrapped while it
-is called.
+What changes: a task runs in this process, or in a worker of an engine for which a thread waits, and
+never in a forked process; and `run()` is wrapped while it is called.
 """
 
 from __future__ import annotations
