@@ -36,7 +36,7 @@ def compute(task: RunTask, reuse: object) -> None:
         seconds=0.0,
         created=datetime.now(UTC),
         made_by=MAKER,
-        fingerprint=found.fingerprint(),
+        fingerprint=found.fingerprint,
         code=found.code.pieces,
         inputs=found.inputs,
         beside=found.beside,
@@ -46,7 +46,7 @@ def compute(task: RunTask, reuse: object) -> None:
 
 
 def main() -> None:
-    publish._sync = lambda path: None
+    publish.sync = lambda path: None
     known = settings.load()
     project = ProjectTasks(known.root)
     config = configs.load([Path("luigi.toml")], (), settings=known, tasks=project.sections)

@@ -142,14 +142,14 @@ def test_each_ingredient_counts() -> None:
         replace(BASE, inputs={"a": one, "b": two}),
         replace(BASE, inputs={"b": two, "a": one}),
     ]
-    assert len({found.fingerprint() for found in [BASE, *others]}) == len(others) + 1
+    assert len({found.fingerprint for found in [BASE, *others]}) == len(others) + 1
 
 
 def test_what_does_not_count() -> None:
     made = replace(BASE, inputs={"a": record("1")}, beside={"a": "1", "b": "2"})
     moved = replace(made, inputs={"a": record("1", path="elsewhere/p")})
     turned = replace(made, beside={"b": "2", "a": "1"})
-    assert made.fingerprint() == moved.fingerprint() == turned.fingerprint()
+    assert made.fingerprint == moved.fingerprint == turned.fingerprint
 
 
 def test_a_fingerprint_stays_the_same_between_releases() -> None:
@@ -163,4 +163,4 @@ def test_a_fingerprint_stays_the_same_between_releases() -> None:
         {"luigi": "3"},
         {"config": digest_of({"x": [1, 2.5, None]})},
     )
-    assert made.fingerprint().startswith("83138d0f6e191a53c71943b5")
+    assert made.fingerprint.startswith("83138d0f6e191a53c71943b5")

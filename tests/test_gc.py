@@ -183,8 +183,7 @@ def test_leftovers(three: Project) -> None:
     (folder / ".Own.partial").symlink_to(folder / "mine")
     os.replace(folder / "One" / "manifest.json", folder / "One" / "manifest.damaged.json")
     index = three.root / "mlruns" / ".reuse"
-    stale = index / "ab" / ("ab" * 32)
-    stale.parent.mkdir(exist_ok=True)
+    stale = index / "tasks" / "One" / ("ab" * 32)
     stale.write_text("9/none/artifacts/One")
     found = collector(three)
     garbage = found.find()

@@ -54,11 +54,11 @@ def root(tmp_path: Path) -> Iterator[Path]:
 
 
 def entry_of(root: Path, fingerprint: str = ONE) -> Path:
-    return root / ".reuse" / fingerprint[:2] / fingerprint
+    return root / ".reuse/tasks/T" / fingerprint
 
 
 def test_what_was_published_is_found(root: Path) -> None:
-    found = ReuseIndex(root).find(ONE)
+    found = ReuseIndex(root).find("T", ONE)
     assert found is not None
     assert found.directory == root / "one/T"
     assert (found.entry.outputs, found.entry.metrics) == ({"a": "a.txt"}, {"m": 0.5})
@@ -66,20 +66,22 @@ def test_what_was_published_is_found(root: Path) -> None:
     assert found.entry.records() == [DynamicRecord(task="P", params={"n": "1"}, digest="d")]
     manifest = manifests.read(found.directory)
     assert manifest is not None and found.entry.content == contents.content(manifest)
-    assert ReuseIndex(root).find(TWO) is None
+    assert ReuseIndex(root).find("T", TWO) is None
 
 
 def test_of_several_the_latest_is_found(root: Path) -> None:
     published(root, "two", text="other")
-    found = ReuseIndex(root).find(ONE)
+    found = ReuseIndex(root).find("T", ONE)
     assert found is not None and found.directory == root / "two/T"
+    published(root, "three", TWO, text="third one")
+    os.utime(entry_of(root, TWO), (1, 1))
     earlier = [manifest.files[0].size for manifest in ReuseIndex(root).earlier("T")]
-    assert earlier == [5, 4]
+    assert earlier == [5, 9], "the newest first, each fingerprint once"
 
 
 def test_a_root_that_moved(root: Path) -> None:
     root.rename(root.with_name("moved"))
-    found = ReuseIndex(root.with_name("moved")).find(ONE)
+    found = ReuseIndex(root.with_name("moved")).find("T", ONE)
     assert found is not None and found.directory == root.with_name("moved") / "one/T"
 
 
@@ -87,7 +89,7 @@ def test_a_directory_outside_of_the_root(root: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     manifest = published(elsewhere, "x", TWO)
     ReuseIndex(root).add(TWO, elsewhere / "x/T", manifest)
-    found = ReuseIndex(root).find(TWO)
+    found = ReuseIndex(root).find("T", TWO)
     assert found is not None and found.directory == elsewhere / "x/T"
 
 
@@ -139,18 +141,18 @@ def test_what_is_damaged_is_not_found(root: Path, damage: object) -> None:
     assert callable(damage)
     damage(root / "one/T")
     index = ReuseIndex(root)
-    assert index.find(ONE) is None
+    assert index.find("T", ONE) is None
     assert "is damaged" in index.damaged[ONE]
     assert entry_of(root).exists(), "only looked at"
-    assert index.find(ONE, discard=True) is None
+    assert index.find("T", ONE, discard=True) is None
     assert not entry_of(root).exists()
 
 
 def test_bytes_are_compared_when_asked_for(root: Path) -> None:
     flip(root / "one/T")
-    assert ReuseIndex(root).find(ONE) is not None
+    assert ReuseIndex(root).find("T", ONE) is not None
     index = ReuseIndex(root, digests=True)
-    assert index.find(ONE, discard=True) is None
+    assert index.find("T", ONE, discard=True) is None
     assert "other bytes" in index.damaged[ONE]
     assert (root / "one/T" / DAMAGED).exists() and not (root / "one/T" / manifests.NAME).exists()
 
@@ -160,12 +162,12 @@ def test_a_manifest_that_was_edited_in_place_is_noticed_when_bytes_are_compared(
     times = path.stat()
     path.write_text(path.read_text().replace('"name"', '"eman"'))
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert ReuseIndex(root, digests=True).find(ONE) is None
+    assert ReuseIndex(root, digests=True).find("T", ONE) is None
 
 
 def test_a_manifest_that_was_only_touched_is_the_same(root: Path) -> None:
     os.utime(root / "one/T" / manifests.NAME, (1, 1))
-    assert ReuseIndex(root).find(ONE) is not None
+    assert ReuseIndex(root).find("T", ONE) is not None
 
 
 def test_a_manifest_of_another_is_left_alone(root: Path) -> None:
@@ -176,8 +178,8 @@ def test_a_manifest_of_another_is_left_alone(root: Path) -> None:
     (directory / "empty").rmdir()
     directory.rmdir()
     published(root, "one", TWO, text="other")
-    assert ReuseIndex(root).find(ONE, discard=True) is None
-    assert ReuseIndex(root).find(TWO) is not None
+    assert ReuseIndex(root).find("T", ONE, discard=True) is None
+    assert ReuseIndex(root).find("T", TWO) is not None
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ def test_garbage_is_no_entry(root: Path, garbage: bytes) -> None:
     assert Entry.read(garbage) is None
     entry_of(root).write_bytes(garbage)
     index = ReuseIndex(root)
-    assert index.find(ONE) is None and index.find(ONE, discard=True) is None
+    assert index.find("T", ONE) is None and index.find("T", ONE, discard=True) is None
 
 
 @pytest.mark.parametrize(
@@ -217,8 +219,8 @@ def test_garbage_is_no_entry(root: Path, garbage: bytes) -> None:
 def test_an_entry_with_wrong_values_is_not_taken(root: Path, change: dict[str, object]) -> None:
     path = entry_of(root)
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    assert ReuseIndex(root).find(ONE) is None
-    assert ReuseIndex(root).find(ONE, discard=True) is None
+    assert ReuseIndex(root).find("T", ONE) is None
+    assert ReuseIndex(root).find("T", ONE, discard=True) is None
 
 
 def test_an_entry_is_read_as_it_was_written(root: Path) -> None:
@@ -231,17 +233,17 @@ def test_an_entry_is_read_as_it_was_written(root: Path) -> None:
 def test_a_name_that_is_not_unicode(tmp_path: Path) -> None:
     root = tmp_path / os.fsdecode(b"r\xff")
     published(root, os.fsdecode(b"one\xff"))
-    assert ReuseIndex(root).find(ONE) is None  # it is computed again, and nothing breaks
+    assert ReuseIndex(root).find("T", ONE) is None  # it is computed again, and nothing breaks
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfe", b"", b"nowhere", b"a\0b", b"x" * 10_000])
 def test_history_of_garbage_is_passed_over(root: Path, text: bytes) -> None:
-    (root / ".reuse/tasks/T" / "9999999999999999999-abc").write_bytes(text)
+    (root / ".reuse/tasks/T" / TWO).write_bytes(text)
     assert [manifest.task for manifest in ReuseIndex(root).earlier("T")] == ["T"]
     assert list(ReuseIndex(root).earlier("U")) == []
 
 
-@pytest.mark.parametrize("place", [".reuse", ".reuse/11", ".reuse/tasks"])
+@pytest.mark.parametrize("place", [".reuse", ".reuse/tasks", ".reuse/tasks/T"])
 def test_an_index_that_can_not_be_written_is_said(
     tmp_path: Path, place: str, caplog: pytest.LogCaptureFixture
 ) -> None:

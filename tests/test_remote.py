@@ -335,11 +335,11 @@ def test_what_was_computed_here_meanwhile_is_found(
     root = ArtifactStore(f"s3://{BUCKET}/{tmp_path.name}", "")
     local = project.root / ".runner" / "artifacts"
     index = RemoteIndex(root, Copies(project.root), local)
-    assert index.find("0" * 64) is None  # the listing is from before the run
+    assert index.find("Fit", "0" * 64) is None  # the listing is from before the run
     report = project.run_here()
     manifest = manifests.read(directory(report, "Count"))
     assert manifest is not None and manifest.fingerprint is not None
-    found = index.find(manifest.fingerprint)
+    found = index.find(manifest.task, manifest.fingerprint)
     assert found is not None and found.directory == directory(report, "Count")
 
 

@@ -9,27 +9,19 @@ from typing import Any
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
 from luigi.parameter import ParameterVisibility
-from luigi.task import flatten
-from runner import inputs, upstream
-from runner.artifacts import contents
-from runner.artifacts import manifest as manifests
+from runner import upstream
 from runner.artifacts.code import UNPICKLES, Code, CodeReader, NoCode
 from runner.artifacts.fingerprint import Ingredients, digest_of
 from runner.artifacts.manifest import InputRecord
-from runner.artifacts.reading import Changed, Reading
 from runner.artifacts.resolve import Place
 from runner.declared import config_class
+from runner.input_records import PLACES, InputRecords, Unsettled
 from runner.task import RunTask
 from runner.tracking.surroundings import version
 
 #: What code may ask for beside its own inputs, outputs and config, and what that can lead to.
 _REQUIREMENTS = frozenset("requires deps _requires clone_parent clone_parents".split())
-_PLACES = frozenset("path_config artifacts_uri_path run_context placement current".split())
 _CONFIGS = frozenset("get_config configuration run_context current LuigiConfigParser".split())
-
-
-class Unsettled(Exception):
-    """A task's fingerprint can't be told, now or ever; the message says why."""
 
 
 class Kitchen:
@@ -50,7 +42,7 @@ class Kitchen:
         begun: int | None = None,
     ) -> None:
         self._packages = packages
-        self._reading = Reading(root)
+        self.records = InputRecords(root)
         self._reader = CodeReader(_is_task, _is_settings, loaded, begun)
         self._configs: dict[type, str] = {}
         self._code: dict[type, Code | str] = {}
@@ -75,18 +67,18 @@ class Kitchen:
             version=str(task.version),
             params=_params(task, private=False),
             code=code,
-            inputs=self._read(task, code),
+            inputs=self.records.of(task, code.asks),
             packages={name: version(name) for name in sorted(packages)},
             beside=beside,
         )
 
-    def content(self, task: luigi.Task) -> str:
-        """One digest over all that a complete task published.
+    def read(self, task: RunTask) -> dict[str, InputRecord]:
+        """What a task reads, by name.
 
         Raises:
-            Unsettled: it is not complete, or published something that is no file.
+            Unsettled, MissingInputError, OSError: as `ingredients`.
         """
-        return self._published(task).digest
+        return self.records.of(task, self._code_of(type(task)).asks)
 
     def _code_of(self, cls: type[RunTask]) -> Code:
         if cls not in self._code:
@@ -113,7 +105,7 @@ class Kitchen:
                 yield f"values of {family}", digest_of(_all_params(cls()))
         if code.asks & _CONFIGS:
             yield "the whole config", digest_of([config.run, config.sections])
-        if code.asks & _PLACES:
+        if code.asks & PLACES:
             texts = {n: text for n, text in config.paths.items() if not config.path(n).exists()}
             yield "paths", digest_of(texts)
         if UNPICKLES in code.asks:
@@ -134,7 +126,7 @@ class Kitchen:
 
         From a required task come what that one names; from elsewhere anything.
         """
-        if task.sources or task.older_form or code.asks & _PLACES:
+        if task.sources or task.older_form or code.asks & PLACES:
             places = None
         else:
             places = self._named_by_required(task)
@@ -154,84 +146,6 @@ class Kitchen:
         values = [task.get_task_family(), _all_params(task), task.config, str(task.version)]
         code = self._code_of(type(task)).digest
         return digest_of([*values, code, dict(task.declared_outputs())])
-
-    def _read(self, task: RunTask, code: Code) -> dict[str, InputRecord]:
-        try:
-            return _unique(self._inputs(task, code))
-        except Changed as changed:
-            raise Unsettled(f"{changed} changed while the run went on") from None
-
-    def _inputs(self, task: RunTask, code: Code) -> Iterator[tuple[str, InputRecord]]:
-        for name, found in sorted(inputs.sources(task).items()):
-            base, by = inputs.source_base(task, name), inputs.digested_by(task, name)
-            yield name, self._reading.record(found, base, by)
-        required = list(upstream.by_name(task))
-        direct = {one.task_id for _, one in required}
-        for name, text in sorted(inputs.of_older_form(task).items()):
-            try:
-                producer = upstream.producer(Path(text), task)
-            except LookupError as error:
-                raise Unsettled(str(error.args[0])) from None
-            if producer is None:
-                yield name, self._reading.record(Path(text), Path(text))
-            elif producer.task_id not in direct:
-                yield f"{name} of {producer.get_task_family()}", self._published(producer)
-        if code.asks & _PLACES:
-            yield from self._all_that_lies_about(task, direct)
-        for name, one in required:
-            yield name, self._published(one)
-
-    def _all_that_lies_about(
-        self, task: RunTask, direct: set[str]
-    ) -> Iterator[tuple[str, InputRecord]]:
-        """Code that asks for folders by name may read anything in them."""
-        for one in upstream.all_of(task):
-            if one.task_id not in direct and not upstream.is_group(one):
-                yield f"{one.get_task_family()} (all of it)", self._published(one)
-        config = task.run_context.config
-        for name in sorted(config.paths.keys() - task.run_context.families.keys()):
-            path = config.path(name)
-            if path.exists():
-                yield f"PathConfig.{name}", self._reading.record(path, path)
-
-    def _published(self, task: luigi.Task) -> InputRecord:
-        """All that a task published: its files may be read by any name."""
-        family = task.get_task_family()
-        if not task.complete():
-            raise Unsettled(f"{family} may change")
-        if isinstance(task, RunTask):
-            place = task.placement
-            origin = place.origin.run_id if place.origin else ""
-            digest = place.content or self._content_of(place.directory)
-            return InputRecord(kind="task", path=place.directory.name, digest=digest, run_id=origin)
-        paths = [getattr(target, "path", None) for target in flatten(task.output())]
-        if any(path is None or not Path(path).exists() for path in paths):
-            raise Unsettled(f"{family} has outputs that are no files")
-        found = [Path(str(path)) for path in paths]
-        parts = {
-            f"{number} {key} {path.name}": self._reading.record(path, path).digest
-            for number, (key, path) in enumerate(
-                zip(upstream.target_keys(task.output()), found, strict=True)
-            )
-        }
-        return InputRecord(kind="task", path=family, digest=contents.combined(parts))
-
-    def _content_of(self, directory: Path) -> str:
-        manifest = manifests.read(directory)
-        if manifest is not None:
-            return contents.content(manifest)
-        return self._reading.record(directory, directory).digest
-
-
-def _unique(pairs: Iterable[tuple[str, InputRecord]]) -> dict[str, InputRecord]:
-    """Inputs by name; a source and a task may be called the same."""
-    found: dict[str, InputRecord] = {}
-    for name, record in pairs:
-        number = 1
-        while (key := name if number == 1 else f"{name} ({record.kind} {number})") in found:
-            number += 1
-        found[key] = record
-    return found
 
 
 def _params(task: luigi.Task, *, private: bool) -> dict[str, str]:

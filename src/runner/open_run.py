@@ -117,7 +117,10 @@ class OpenRun:
             turn=self._turn,
             engine=self._engine,
         )
-        return luigi_worker.run_all(self._plan.graph.root)
+        try:
+            return luigi_worker.run_all(self._plan.graph.root)
+        finally:
+            self._shared.renames.settle()
 
     @cached_property
     def _shared(self) -> Shared:

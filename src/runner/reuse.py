@@ -19,7 +19,8 @@ from runner.artifacts.index import ReuseIndex
 from runner.artifacts.manifest import DynamicRecord, Manifest
 from runner.context import Origin, Placement
 from runner.errors import MissingInputError, RunnerError
-from runner.ingredients import Kitchen, Unsettled
+from runner.ingredients import Kitchen
+from runner.input_records import Unsettled
 from runner.task import RunTask
 
 _log = logging.getLogger(__name__)
@@ -98,13 +99,22 @@ class Reuse:
             _log.info("%s has no fingerprint: %s", task, why)
             return None
 
+    def reads_the_same(self, task: RunTask, before: Ingredients) -> bool:
+        """Whether what a task reads is still what its ingredients say."""
+        try:
+            return self._kitchen.read(task) == before.inputs
+        except (Unsettled, MissingInputError, OSError) as why:
+            _log.info("%s: %s", task, why)
+            return False
+
     def find(
         self, task: RunTask, ingredients: Ingredients, *, discard: bool = False
     ) -> Placement | None:
         """The placement in an earlier run that computed the same; see `ReuseIndex.find`."""
         if self._index is None:
             return None
-        found = self._index.find(ingredients.fingerprint(), discard=discard)
+        family, fingerprint = task.get_task_family(), ingredients.fingerprint
+        found = self._index.find(family, fingerprint, discard=discard)
         if found is None or dict(found.entry.outputs) != task.declared_outputs():
             return None
         if not all(self._as_it_was(record) for record in found.entry.records()):
@@ -117,10 +127,11 @@ class Reuse:
         """A lock under which one process computes, where others may want to compute the same."""
         if self._index is None:
             return nullcontext()
-        return self._index.computing(ingredients.fingerprint(), task, run)
+        return self._index.computing(ingredients.fingerprint, task, run)
 
     def offer(self, directory: Path, manifest: Manifest) -> None:
-        """Makes a published directory known to later runs."""
+        """Makes a published directory known to this run and to later ones."""
+        self._kitchen.records.published(directory, manifest)
         if self._index is not None and manifest.fingerprint is not None:
             self._index.add(manifest.fingerprint, directory, manifest)
 
@@ -132,7 +143,7 @@ class Reuse:
             if set(params) != set(task.param_kwargs):
                 return None
             try:
-                digest = self._kitchen.content(task)
+                digest = self._kitchen.records.content(task)
             except (Unsettled, OSError):
                 return None
             record = DynamicRecord(task=task.get_task_family(), params=params, digest=digest)
@@ -144,7 +155,7 @@ class Reuse:
         try:
             task = Register.get_task_cls(record.task).from_str_params(record.params)
             self.place([task])
-            return self._kitchen.content(task) == record.digest
+            return self._kitchen.records.content(task) == record.digest
         except Unsettled:
             return False
         except (RunnerError, luigi.parameter.ParameterException, OSError, ValueError) as error:
@@ -162,7 +173,7 @@ class Reuse:
     def _reason(self, task: RunTask, ingredients: Ingredients) -> str:
         if self._index is None:
             return task.placement.reason
-        damage = self._index.damaged.get(ingredients.fingerprint())
+        damage = self._index.damaged.get(ingredients.fingerprint)
         if damage:
             return damage
         earlier = self.earlier(task.get_task_family())

@@ -64,6 +64,7 @@ class RunTask(luigi.Task):
     _params: ClassVar[list[tuple[str, luigi.Parameter[Any]]]]
     _partial: Path | None = None  # where run() writes while it is executed
     _inputs: Mapping[str, Any] | None = None
+    _text = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -91,6 +92,12 @@ class RunTask(luigi.Task):
         if "_params" not in cls.__dict__:
             cls._params = super().get_params()
         return cls._params.copy()
+
+    def __repr__(self) -> str:
+        """As luigi's, which asks every parameter each time, and is asked for often."""
+        if not self._text:
+            self._text = super().__repr__()
+        return self._text
 
     # What a task reads.
 

@@ -150,15 +150,21 @@ def _refuse(error: OSError) -> None:
 def _names(folder: Path, directory: Path) -> Iterator[str]:
     for where, folders, names in os.walk(folder, onerror=_refuse):
         links = [name for name in folders if os.path.islink(os.path.join(where, name))]
+        inside = _inside(where, directory)
         for name in (*names, *links):
-            yield Path(where, name).relative_to(directory).as_posix()
+            yield f"{inside}/{name}" if inside else name
 
 
 def empty_folders(directory: Path) -> list[str]:
     """POSIX paths, inside of a directory, of the folders that hold nothing, sorted."""
     found = (
-        Path(where).relative_to(directory).as_posix()
+        _inside(where, directory)
         for where, folders, names in os.walk(directory)
         if not folders and not names
     )
-    return sorted(name for name in found if name != ".")
+    return sorted(filter(None, found))
+
+
+def _inside(where: str | Path, directory: Path) -> str:
+    """The path of a folder inside of a directory; empty for the directory itself."""
+    return str(where)[len(str(directory)) :].lstrip("/")

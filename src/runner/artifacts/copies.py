@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
+from runner.artifacts.disk import sync
 from runner.artifacts.manifest import Manifest
 from runner.artifacts.store import ArtifactStore
 
@@ -106,7 +107,7 @@ class Copies:
             if damage := contents.damage(partial, manifest, digests=True):
                 raise Damaged(damage)
             for file in (*(file.path for file in manifest.files), manifests.NAME):
-                _sync(partial / file)
+                sync(partial / file)
             shutil.rmtree(place, ignore_errors=True)  # a copy, and not whole
             os.rename(partial, place)
         finally:
@@ -142,11 +143,3 @@ def _whole(directory: Path) -> bool:
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

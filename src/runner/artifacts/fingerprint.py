@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID
@@ -52,6 +53,7 @@ class Ingredients:
     packages: Mapping[str, str] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
     def fingerprint(self) -> str:
         """64 hex digits."""
         record = (

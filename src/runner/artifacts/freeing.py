@@ -24,17 +24,12 @@ _NOTE = "freed.json"  # in a run's folder: what was freed of it, and when
 
 def entries(root: Path) -> Iterator[tuple[Path, Path | None]]:
     """The files of an artifact root's index, each with the directory that it leads to, if any."""
-    folder = root / FOLDER
-    for path in sorted((*folder.glob("[0-9a-f][0-9a-f]/*"), *folder.glob("tasks/*/*"))):
+    for path in sorted((root / FOLDER / "tasks").glob("*/*")):
         if path.suffix == ".new":
             continue
         with suppress(OSError):
-            data = path.read_bytes()
-            if path.parent.parent.name == "tasks":
-                yield path, root / os.fsdecode(data)
-            else:
-                entry = Entry.read(data)
-                yield path, root / entry.directory if entry else None
+            entry = Entry.read(path.read_bytes())
+            yield path, root / entry.directory if entry else None
 
 
 def leads_nowhere(directory: Path | None) -> bool:
@@ -71,9 +66,8 @@ def restore(root: Path, directory: Path, forgotten: Mapping[Path, bytes]) -> Non
     os.replace(directory / FREED, directory / manifests.NAME)
     for path, data in forgotten.items():
         entry = Entry.read(data)
-        place = entry.directory if entry else os.fsdecode(data)
-        same = os.path.realpath(root / place) == os.path.realpath(directory)
-        if same and not path.exists():
+        place = entry and os.path.realpath(root / entry.directory)
+        if place == os.path.realpath(directory) and not path.exists():
             path.write_bytes(data)
 
 

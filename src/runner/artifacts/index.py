@@ -1,5 +1,6 @@
 """Where a fingerprint was computed: one small file for each, beside the artifacts it leads to.
 
+It lies in a folder for each task, so that what was computed of a task before is found as well.
 A look-up costs one `open` and a `stat` for each file that it leads to, whatever the number of
 runs. Entries hold paths relative to the artifact root, so that a moved project finds what it has.
 An entry is a hint and no more: what it leads to is taken only when its manifest is the very one
@@ -27,6 +28,7 @@ FOLDER = ".reuse"
 DAMAGED = "manifest.damaged.json"
 _KEPT = 20  # earlier fingerprints of a task, to compare a new one with
 _HOST = socket.gethostname()
+_SAID = 200  # characters that the name of who computes is filled up to
 _PATIENCE = 0.2  # seconds before it is said for whom one waits
 
 
@@ -44,15 +46,16 @@ class ReuseIndex:
         self._digests = digests
         self.damaged: dict[str, str] = {}
 
-    def find(self, fingerprint: str, *, discard: bool = False) -> Found | None:
+    def find(self, task: str, fingerprint: str, *, discard: bool = False) -> Found | None:
         """What was computed under a fingerprint and is still whole.
 
         What is damaged is noted in `damaged`.
 
         Args:
+            task: the family.
             discard: take what is damaged out of circulation, with a warning.
         """
-        path = self._entry(fingerprint)
+        path = self._entry(task, fingerprint)
         try:
             with open(path, "rb", buffering=0) as file:
                 text = file.read()
@@ -80,19 +83,24 @@ class ReuseIndex:
         """Makes a published directory known; of several the latest is found."""
         inside = directory.is_relative_to(self._root)
         place = directory.relative_to(self._root) if inside else directory
-        history = self._folder / "tasks" / manifest.task / f"{time.time_ns()}-{fingerprint[:16]}"
         try:
-            _write(self._entry(fingerprint), Entry.of(place, directory, manifest).written())
-            _write(str(history), os.fsencode(place))
+            entry = Entry.of(place, directory, manifest)
+            _write(self._entry(manifest.task, fingerprint), entry.written())
         except OSError as error:
             _log.warning("%s can't be offered for reuse: %s", directory, error)
 
     def earlier(self, task: str) -> Iterator[Manifest]:
         """Manifests of what was computed of a task before, newest first."""
-        entries = sorted((self._folder / "tasks" / task).glob("[0-9]*"), reverse=True)
-        for entry in entries[:_KEPT]:
+        try:
+            with os.scandir(os.path.join(self._folder, "tasks", task)) as listed:
+                written = [e for e in listed if not e.name.endswith(".new")]
+            newest = sorted(written, key=lambda e: e.stat().st_mtime_ns, reverse=True)
+        except OSError:  # nothing yet, or `gc` is at it
+            return
+        for found in newest[:_KEPT]:
             with suppress(OSError):
-                manifest = manifests.read(self._root / os.fsdecode(entry.read_bytes()))
+                entry = Entry.read(Path(found.path).read_bytes())
+                manifest = manifests.read(self._root / entry.directory) if entry else None
                 if manifest is not None:
                     yield manifest
 
@@ -108,8 +116,8 @@ class ReuseIndex:
         try:
             lock = _opened(path, os.O_RDWR | os.O_CREAT)
             _wait(lock, task)
-            os.truncate(lock, 0)
-            os.pwrite(lock, f"run {run} (process {os.getpid()} on {_HOST})".encode(), 0)
+            said = f"run {run} (process {os.getpid()} on {_HOST})"
+            os.pwrite(lock, f"{said[:_SAID]:{_SAID}}".encode(), 0)
         except OSError as error:
             _log.warning("%s is computed without a lock: %s", task, error)
         try:
@@ -124,8 +132,8 @@ class ReuseIndex:
         if discard:
             _log.warning("%s is damaged and is computed anew: %s", place, damage)
 
-    def _entry(self, fingerprint: str) -> str:
-        return os.path.join(self._folder, fingerprint[:2], fingerprint)
+    def _entry(self, task: str, fingerprint: str) -> str:
+        return os.path.join(self._folder, "tasks", task, fingerprint)
 
 
 def _opened(path: str, flags: int) -> int:
@@ -152,6 +160,6 @@ def _wait(lock: int, task: str) -> None:
         with suppress(BlockingIOError):
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         time.sleep(_PATIENCE / 10)
-    said = os.pread(lock, 1000, 0).decode(errors="replace") or "another run"
+    said = os.pread(lock, 4 * _SAID, 0).decode(errors="replace").strip() or "another run"
     _log.warning("%s waits: %s computes the same", task, said)
     fcntl.flock(lock, fcntl.LOCK_EX)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
+from runner.artifacts.disk import sync
 from runner.artifacts.manifest import ListedFile, Manifest
 from runner.errors import PublishError
 
@@ -46,16 +47,26 @@ def open_partial(directory: Path, outputs: Iterable[str] = (), token: str = "") 
     refuse_overwriting(directory)
     partial = partial_of(directory, token)
     try:
-        if partial.is_symlink() or partial.is_file():
-            partial.unlink()
-        elif partial.exists():
-            shutil.rmtree(partial)
-        partial.mkdir(parents=True)
+        _make_empty(partial)
         for path in outputs:
-            (partial / path).parent.mkdir(parents=True, exist_ok=True)
+            if "/" in path:
+                (partial / path).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PublishError(f"can't write to {partial}: {error.strerror}") from error
     return partial
+
+
+def _make_empty(folder: Path) -> None:
+    try:
+        os.mkdir(folder)
+    except FileNotFoundError:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        if folder.is_symlink() or folder.is_file():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder)
+        os.mkdir(folder)
 
 
 def discard_partial(directory: Path) -> None:
@@ -76,7 +87,7 @@ def sweep(folder: Path, kept: Collection[Path]) -> None:
 
 def refuse_overwriting(directory: Path) -> None:
     """Raises PublishError when the directory holds a finished task."""
-    if (directory / manifests.NAME).exists():
+    if os.path.exists(f"{directory}/{manifests.NAME}"):
         raise PublishError(f"{directory} is complete already; finished outputs are never replaced")
 
 
@@ -91,16 +102,19 @@ def collect(partial: Path, outputs: Mapping[str, str], task: str) -> tuple[Liste
     Raises:
         PublishError: something declared is not there, or something can't be kept.
     """
+    there = dict(contents.files_below(partial))
     missing = [
-        f"{name!r} ({path})" for name, path in outputs.items() if not (partial / path).exists()
+        f"{name!r} ({path})"
+        for name, path in outputs.items()
+        if path not in there and not (partial / path).exists()
     ]
     if missing:
         raise PublishError(
             f"{task} finished without writing {', '.join(missing)}",
             f"run() must write every declared output, at self.outputs[…]; it wrote: "
-            f"{_brief(name for name, _ in contents.files_below(partial))}",
+            f"{_brief(there)}",
         )
-    return tuple(_listed(name, path, partial, task) for name, path in contents.files_below(partial))
+    return tuple(_listed(name, path, partial, task) for name, path in there.items())
 
 
 def adopt_strays(directory: Path, partial: Path) -> None:
@@ -131,18 +145,19 @@ def adopt_strays(directory: Path, partial: Path) -> None:
 def publish(partial: Path, directory: Path, manifest: Manifest) -> None:
     """Completes a directory: manifest, fsync of everything, one rename.
 
+    That the rename is on disk is for the caller to see to: see `Renames`.
+
     Raises:
         PublishError: the directory is complete already, or the disk refuses.
     """
     refuse_overwriting(directory)
     try:
         for file in manifest.files:
-            _sync(partial / file.path)
+            sync(f"{partial}/{file.path}")
         manifests.write(partial, manifest)
         for folder, _, _ in os.walk(partial, topdown=False):
-            _sync(Path(folder))
+            sync(folder)
         os.rename(partial, directory)
-        _sync(directory.parent)
     except OSError as error:
         text = f"{manifest.task}: its outputs can't be published to {directory}: {error.strerror}"
         raise PublishError(text) from error
@@ -161,15 +176,15 @@ def _listed(name: str, path: Path, partial: Path, task: str) -> ListedFile:
             "copy the file instead: what a link points to can change without notice",
         )
     try:
-        mode = path.stat().st_mode
+        found = os.stat(path)
     except OSError:
         raise PublishError(f"{task} wrote {name}, a link to nothing") from None
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(found.st_mode):
         raise PublishError(f"{task} wrote {name}, a link to a folder; copy the folder instead")
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(found.st_mode):
         raise PublishError(f"{task} wrote {name}, which is not a regular file")
     try:
-        return ListedFile(path=name, size=path.stat().st_size, digest=contents.digest(path))
+        return ListedFile(path=name, size=found.st_size, digest=contents.digest(path))
     except OSError as error:
         raise PublishError(f"{task} wrote {name}, which can't be read: {error.strerror}") from error
 
@@ -181,14 +196,6 @@ def _stays_inside(link: Path, partial: Path) -> bool:
     escapes = os.path.isabs(target) or said.split(os.sep)[0] == os.pardir
     real = Path(os.path.realpath(link))
     return not escapes and real.is_relative_to(os.path.realpath(partial))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _brief(names: Iterable[str], most: int = 5) -> str:

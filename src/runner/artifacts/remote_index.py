@@ -121,13 +121,13 @@ class RemoteIndex(ReuseIndex):
         self._copies = copies
         self._refused: dict[str, str] = {}
 
-    def find(self, fingerprint: str, *, discard: bool = False) -> Found | None:
+    def find(self, task: str, fingerprint: str, *, discard: bool = False) -> Found | None:
         """What was computed under a fingerprint, here or elsewhere, as a directory here.
 
         Raises:
             TrackingError: the artifacts can't be reached.
         """
-        found = super().find(fingerprint)
+        found = super().find(task, fingerprint)
         if found is not None:
             return found
         for pointer in self._pointers.get(fingerprint, ()):
@@ -139,7 +139,7 @@ class RemoteIndex(ReuseIndex):
             self.damaged[fingerprint] = f"{self._shown(pointer)} is damaged: {damage}"
             if discard:
                 self._discard(pointer)
-        return super().find(fingerprint, discard=True) if discard else None
+        return super().find(task, fingerprint, discard=True) if discard else None
 
     def earlier(self, task: str) -> Iterator[Manifest]:
         """Manifests of what was computed of a task before, newest first."""

@@ -195,7 +195,9 @@ class Execution:
         if store and written.sent:
             sending.complete(directory, manifest, store)
         else:
-            publish.publish(written.partial, directory, manifest)
+            with self._shared.away():
+                publish.publish(written.partial, directory, manifest)
+            self._shared.renames.done(directory.parent)
             if store and directory.parent == self._context.artifact_dir:
                 sending.send(directory, store, self._context.config.root)
         self._reuse.offer(directory, manifest)
@@ -205,15 +207,14 @@ class Execution:
     def _origin_of(self, task: RunTask) -> dict[str, Any]:
         """What the manifest says of the fingerprint; none when something changed meanwhile."""
         before = self._ingredients
-        after = self._reuse.ingredients(task) if before else None
-        if before is None or after is None:
+        if before is None:
             return {}
-        if after.fingerprint() != before.fingerprint() or not before.code.as_read():
+        if not (self._reuse.reads_the_same(task, before) and before.code.as_read()):
             _log.warning("%s: what it reads changed while it ran: it is not reused later", task)
             return {}
         dynamic = self._reuse.dynamic(self._dynamic.values())
         return {
-            "fingerprint": None if dynamic is None else before.fingerprint(),
+            "fingerprint": None if dynamic is None else before.fingerprint,
             "task_version": before.version,
             "code": before.code.pieces,
             "inputs": before.inputs,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
+from runner.artifacts.disk import Renames
 from runner.artifacts.manifest import Maker
 from runner.context import RunContext
 from runner.reuse import Reuse
@@ -24,6 +25,7 @@ class Shared:
         reuse: fingerprints tasks, and finds what was computed before.
         timeout: seconds for a task that says nothing itself.
         away: gives the thread's turn away while it waits.
+        renames: brings to disk what was published.
     """
 
     context: RunContext
@@ -32,3 +34,4 @@ class Shared:
     reuse: Reuse
     timeout: float | None = None
     away: Callable[[], AbstractContextManager[None]] = nullcontext
+    renames: Renames = field(default_factory=Renames)
