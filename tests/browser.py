@@ -22,7 +22,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     "--window-size=1400,1600",
 ]
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
@@ -62,6 +62,12 @@ class Browser:
             urllib.error.HTTPError: it does not appear.
         """
         found = self._send("POST", "/element", {"using": "css selector", "value": css})
+        return str(found[_ELEMENT])
+
+    def find_text(self, text: str) -> str:
+        """An element that holds this text itself; it is waited for."""
+        query = f"//*[contains(text(), '{text}')]"
+        found = self._send("POST", "/element", {"using": "xpath", "value": query})
         return str(found[_ELEMENT])
 
     def attribute(self, element: str, name: str) -> str:
