@@ -90,7 +90,8 @@ class OpenRun:
             log.to_file(self._context.artifact_dir / LOG_NAME)
             self._recorder.log(self._context.run_id, tags=self._tags)
             self._lineage.add(self._plan.graph.tasks[i] for i in self._plan.needed)
-            self._listener.opened(self._context, self._names_to_run())
+            with using(self._context):
+                self._listener.opened(self._context, self._names_to_run())
             with using(self._context), active_run(self._context, self._plan.location):
                 succeeded = self._work()
                 succeeded = succeeded and _really_complete(self._plan.graph)
