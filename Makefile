@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 .SILENT:
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help run test check format ui lock clean FORCE
+.PHONY: help run test check format docs ui lock clean FORCE
 
 help: ## list what can be made
 	sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 15
@@ -35,6 +35,10 @@ format: $(VENV)/.installed-dev ## format the code and fix what can be fixed safe
 	$(BIN)/python -m ruff check --fix --exit-zero --quiet
 	$(BIN)/python -m ruff format
 
+docs: $(VENV)/.installed-docs ## write docs/ as a site to site/; what is wrong with a link ends it
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -c docs -d build/doctrees . site $(ARGS)
+	echo "site/index.html"
+
 ui: $(VENV)/.installed-demo ## show the runs in a browser, on this machine only; PORT=5000
 	$(BIN)/python -m runner ui --port $(PORT)
 
@@ -42,7 +46,7 @@ lock: ## write constraints.txt anew, with today's versions
 	scripts/lock
 
 clean: ## remove .venv, caches and builds; runs and their artifacts stay
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find scripts src tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -76,8 +80,9 @@ $(VENV)/.made-in: $(if $(LOST),FORCE)
 
 # Each extra holds the smaller ones, whose stamps are therefore set with its own.
 $(VENV)/.installed-demo: INSTALLS = demo
-$(VENV)/.installed-test: INSTALLS = test demo
-$(VENV)/.installed-dev: INSTALLS = dev test demo
+$(VENV)/.installed-docs: INSTALLS = docs
+$(VENV)/.installed-test: INSTALLS = test docs demo
+$(VENV)/.installed-dev: INSTALLS = dev test docs demo
 $(VENV)/.installed-%: $(VENV)/.made-in pyproject.toml constraints.txt
 	[ -n "$(LOST)" ] || echo "installing what '$*' needs" >&2
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[$*]"
