@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,7 @@ _VARYING = (
     (re.compile(r"\b\d+\.\d+ ?s\b|(?<=in )\d+ ms\b"), "SECONDS"),
     (re.compile(r"(?<= )\d+\.\d(?= |$)(?! [kMG]?B)", re.MULTILINE), "SECONDS"),
     (re.compile(r"(\d\.\d{4})\d+"), r"\1"),
-    (re.compile(r"-{2,}|={2,}"), "--"),
+    (re.compile(r"^ *[~^]+$", re.MULTILINE), ""),  # Python 3.13 draws them otherwise
     (re.compile(r"\s+"), " "),
 )
 
@@ -160,7 +161,7 @@ class Session:
     def _run(self, command: str, *, check: bool = False) -> str:
         runner = _RUNNER.fullmatch(command)
         if runner:
-            done = self._project.command(*(runner[1] or "").split(), code=0 if check else None)
+            done = self._project.command(*shlex.split(runner[1] or ""), code=0 if check else None)
             output = _PROGRESS.sub("", done.err) + done.out
         else:
             ran = subprocess.run(
