@@ -24,6 +24,7 @@ include_patterns = ["*.md", "docs/*.md"]
 exclude_patterns = [p.name for p in ROOT.iterdir() if p.is_dir() and p.name != "docs"]
 
 myst_heading_anchors = 4  # as GitHub gives them, for links to `page.md#heading`
+smartquotes = False  # options have two hyphens
 highlight_language = "text"  # blocks without a language are mostly output
 
 html_theme = "furo"
@@ -48,13 +49,18 @@ html_theme_options = {
     },
 }
 
+# A link that shows the name of its file shows the title of the page on the site.
+_FILE_NAME = re.compile(r"\[(?:docs/)?[\w-]+\.md\]\(([^)]+)\)")
 _PART = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-_ENTRY = re.compile(r"^- \[[^\]]+\]\(([\w./-]+)\.md\)", re.MULTILINE)
+_ENTRY = re.compile(r"^- \[([^\]]+)\]\(([\w./-]+)\.md\)", re.MULTILINE)
 
 
 def navigation(text: str) -> str:
     """Hidden tables of contents, one for each part of the map that lists pages."""
-    parts = ((title, _ENTRY.findall(body)) for title, body in _PART.findall(text))
+    parts = (
+        (title, [f"{name} <{page}>" for name, page in _ENTRY.findall(body)])
+        for title, body in _PART.findall(text)
+    )
     trees = (
         "\n".join(["", "```{toctree}", ":hidden:", f":caption: {title}", "", *pages, "```", ""])
         for title, pages in parts
@@ -63,11 +69,12 @@ def navigation(text: str) -> str:
     return "".join(trees)
 
 
-def _add_navigation(app: Sphinx, docname: str, source: list[str]) -> None:
+def _adapt(app: Sphinx, docname: str, source: list[str]) -> None:
+    source[0] = _FILE_NAME.sub(r"[](\1)", source[0])
     if docname == root_doc:
         source[0] += navigation(source[0])
 
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
-    app.connect("source-read", _add_navigation)
+    app.connect("source-read", _adapt)

@@ -183,6 +183,5 @@ def written(page: Path, blocks: dict[Step, str]) -> str:
     """A page with other bodies of blocks."""
     text = page.read_text(encoding="utf-8")
     for step, body in sorted(blocks.items(), key=lambda item: -item[0].start):
-        body = textwrap.indent(body, step.text)
-        text = text[: step.start] + body + text[step.end :]
+        text = text[: step.start] + textwrap.indent(body, step.text) + text[step.end :]
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -44,6 +45,13 @@ def test_the_commands_of_a_page_print_what_it_says(
         return
     for step, body in found.items():
         assert normal(body) == normal(step.body), f"{page.name}; DOCS_WRITE=1 writes it:\n{body}"
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/*.md")), ids=lambda page: page.name)
+def test_no_command_of_the_runner_is_passed_over(page: Path) -> None:
+    shown = re.findall(r"^ *\$ .*runner.*", page.read_text(encoding="utf-8"), re.MULTILINE)
+    done = "".join(step.body for step in doc_session.steps(page))
+    assert [line for line in shown if line.strip() not in done] == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import shutil
 import subprocess
@@ -13,19 +15,26 @@ from pathlib import Path
 import click
 import pytest
 
-from runner import errors
+import runner
+from runner import errors, pipeline, settings
 from runner.cli import program
 from runner.cli.app import group
 from runner.config import RunConfig
 from runner.report import Report, TaskReport
+from runner.request import Listener, Request
+from runner.settings import LEVELS
+from runner.task import RunTask
 from tests.conftest import Project
 
 ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src/runner"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+# Pages that name options of other programs too are left out.
 OWN_PAGES = [
-    p
-    for p in PAGES
-    if p.name in ("README.md", "config.md", "tasks.md", "commands.md", "reproduce.md")
+    page
+    for page in PAGES
+    if page.name not in ("CHANGELOG.md", "CONTRIBUTING.md", "cluster.md", "compare.md")
+    and page.name not in ("containers.md", "migrate.md", "performance.md", "reuse.md", "server.md")
 ]
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
@@ -165,10 +174,98 @@ def test_the_fields_of_the_json_document_are_all_there() -> None:
     assert of_task[1:] == list(TaskReport.__dataclass_fields__)
 
 
-def test_every_variable_of_the_environment_is_documented() -> None:
+ENVIRONMENT = ROOT / "docs/environment.md"
+
+
+def test_every_variable_of_the_example_is_documented() -> None:
     named = re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
-    listed = table_keys(section(ROOT / "docs/config.md", "Environment and .env"))
-    assert listed[1:] == named
+    assert table_keys(section(ENVIRONMENT, "Read by the runner"))[1:] == named
+
+
+def variables_in_the_code() -> set[str]:
+    """Strings of the runner's source that can only be names of variables."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in SOURCE.rglob("*.py"))
+    constants = (n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant))
+    words = {word for text in constants if isinstance(text, str) for word in text.split()}
+    family = r"(LUIGI|MLFLOW|RUNNER|GIT|AWS|DASK|CUDA)_[A-Z_0-9]+|[A-Z]+_(NUM|MAXIMUM)_THREADS"
+    known = re.compile(rf"{family}|PROJECT_ROOT|PYTHON[A-Z]+")
+    return {word for word in words if known.fullmatch(word)} - {"PYTHONWARNINGS"}
+
+
+def test_the_variables_documented_are_those_of_the_code() -> None:
+    parts = ("Read by the runner", "Set while tasks run", "Set for other programs")
+    text = "".join(section(ENVIRONMENT, part) for part in parts)
+    named = set(re.findall(r"`([A-Z][A-Z_0-9]{4,}[A-Z])`", text))
+    assert named - set(LEVELS) == variables_in_the_code()
+
+
+def test_the_variables_of_mlflow_are_known_to_mlflow() -> None:
+    from mlflow import environment_variables
+
+    named = re.findall(r"`(MLFLOW_[A-Z_0-9]+)`", prose(ENVIRONMENT))
+    unknown = {n for n in named if not hasattr(environment_variables, n)}
+    assert len(named) > 10 and unknown <= {"MLFLOW_BACKEND_STORE_URI", "MLFLOW_CONFIGURE_LOGGING"}
+
+
+API = ROOT / "docs/api.md"
+
+
+def public(cls: type) -> set[str]:
+    return {name for name in vars(cls) if not name.startswith("_")}
+
+
+def named_in(title: str) -> list[str]:
+    keys = table_keys(section(API, title))[1:]
+    return [key for row in keys for key in re.sub(r"\([^)]*\)", "", row).split(", ")]
+
+
+def test_the_api_is_all_documented() -> None:
+    titles = set(_HEADING.findall(prose(API)))
+    assert set(runner.__all__) <= titles
+    parts = ("What a class declares", "What an instance offers", "The older form")
+    named = {name for part in parts for name in named_in(part)}
+    named |= set(named_in("Of the effective config"))
+    assert public(RunTask) - {"get_params"} | {"input"} == named  # the first is for luigi alone
+
+
+def test_the_defaults_of_a_task_are_those_documented() -> None:
+    rows = section(API, "What a class declares").splitlines()
+    cells = [[c.strip(" `") for c in row.split("|")[1:-1]] for row in rows if row.startswith("| `")]
+    found = {name: default for name, _, default, _ in cells if default}
+    assert found.pop("outputs") == "{}"  # a descriptor on the class
+    for name, default in found.items():
+        assert ast.literal_eval(default) == inspect.getattr_static(RunTask, name)
+
+
+def test_requests_and_listeners_are_those_documented() -> None:
+    assert named_in("Request") == list(Request.__dataclass_fields__)
+    assert set(named_in("Listener")) == public(Listener)
+
+
+def test_the_functions_for_programs_are_called_as_documented() -> None:
+    calls = table_keys(section(API, "For programs"))[1:]
+    functions = (settings.load, pipeline.run, pipeline.why, pipeline.plan_for)
+    for call, function in zip(calls, functions, strict=True):
+        bare = inspect.signature(function, eval_str=False).replace(return_annotation=str)
+        given = [p.replace(annotation=p.empty) for p in bare.parameters.values()]
+        assert call.endswith(f"{function.__name__}({', '.join(map(str, given))})")
+
+
+def test_the_errors_are_those_documented() -> None:
+    rows = section(API, "Errors").splitlines()
+    cells = [[c.strip(" `") for c in row.split("|")[1:-1]] for row in rows if row.startswith("| `")]
+    classes = [c for c in vars(errors).values() if isinstance(c, type)]
+    own = {c.__name__: c.exit_code for c in classes if issubclass(c, errors.RunnerError)}
+    assert {name: int(code) for name, code, _ in cells} == own
+
+
+def test_the_glossary_is_in_order_and_leads_on() -> None:
+    rows = [r for r in prose(ROOT / "docs/glossary.md").splitlines() if r.startswith("| **")]
+    words = [row.split("**")[1] for row in rows]
+    assert words == sorted(words) and len(set(words)) == len(words)
+    for row in rows:
+        assert _LINK.search(row), f"{row} leads nowhere"
+        assert row.endswith(". |"), f"{row} is no sentence"
 
 
 def demo(project: Project) -> None:
