@@ -59,7 +59,7 @@ class InputRecords:
 
     def published(self, directory: Path, manifest: Manifest) -> None:
         """Notes what this run has published: it need not be read again."""
-        self._contents[directory] = contents.content(manifest)
+        self._contents[directory] = manifest.content
 
     def _inputs(self, task: RunTask, asks: Collection[str]) -> Iterator[tuple[str, InputRecord]]:
         for name, found in sorted(inputs.sources(task).items()):
@@ -121,7 +121,7 @@ class InputRecords:
             return self._contents[directory]
         manifest = manifests.read(directory)
         if manifest is not None:
-            return contents.content(manifest)
+            return manifest.content
         return self._reading.record(directory, directory).digest
 
 

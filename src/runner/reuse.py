@@ -177,6 +177,8 @@ class Reuse:
         if damage:
             return damage
         earlier = self.earlier(task.get_task_family())
+        if not earlier:
+            return "first time"
         nearest = reasons.nearest(ingredients, task.logged_config(), earlier)
         return reasons.phrase(nearest[1]) if nearest else "first time"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -77,7 +77,7 @@ class Entry:
         return cls(
             directory=os.fspath(place),
             manifest=(_digest(path), found.st_size, found.st_mtime_ns),
-            content=contents.content(manifest),
+            content=manifest.content,
             outputs=manifest.outputs,
             files=tuple(EntryFile(f.path, f.size, f.digest) for f in manifest.files),
             folders=manifest.folders,
@@ -101,7 +101,7 @@ class Entry:
             return None
 
     def written(self) -> bytes:
-        return json.dumps(asdict(self), separators=(",", ":")).encode(errors="surrogateescape")
+        return json.dumps(vars(self), separators=(",", ":")).encode(errors="surrogateescape")
 
     def damage(self, directory: Path, *, digests: bool = False) -> str | None:
         """Says what in the directory is not as it was published; None when all is."""
@@ -134,4 +134,5 @@ class Found:
 
 def _digest(path: Path) -> str:
     contents.regular_size(path)
-    return blake3(path.read_bytes()).hexdigest()
+    with open(path, "rb", buffering=0) as file:
+        return blake3(file.read()).hexdigest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -129,6 +130,11 @@ class Manifest(_Part):
     def size(self) -> int:
         """Bytes of all files together."""
         return sum(file.size for file in self.files)
+
+    @cached_property
+    def content(self) -> str:
+        """One digest over all that was published."""
+        return contents.content(self)
 
     @property
     def origin(self) -> Origin:
