@@ -3,14 +3,17 @@
 ::
 
     input/*.csv ──> Preprocessor ──> Trainer ──> Prediction ──> submission.csv
-                          └─────────────────────────↑
+                          │             └──────> Evaluation ──> evaluation.html
+                          └──> (both of these read its tables, too)
 
-One module for each task, best read in this order; `estimators` keeps models in files. Running
-`python -m runner` runs the task that luigi.toml names, after everything that it requires.
+One module for each task, best read in this order. `estimators` keeps models in files and in MLflow,
+`figures` draws, `page` is the HTML. Running `python -m runner` runs the task that luigi.toml names,
+after everything that it requires; `python -m runner Evaluation` the other one.
 """
 
+from tasks.evaluation import Evaluation
 from tasks.prediction import Prediction
 from tasks.preprocessor import Preprocessor
 from tasks.trainer import Trainer
 
-__all__ = ["Prediction", "Preprocessor", "Trainer"]
+__all__ = ["Evaluation", "Prediction", "Preprocessor", "Trainer"]

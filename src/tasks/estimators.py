@@ -2,12 +2,15 @@
 
 import itertools
 import re
+import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+import mlflow
 import skops.io
+from pandas import DataFrame
 
 # What a pipeline of encoder and boosted trees holds beside the types that skops takes for safe by
 # itself. The last four are safe to newer versions of it already.
@@ -43,3 +46,25 @@ def save(estimator: Any, path: Path) -> None:
         for old, new in numbered.items():
             archive.writestr(ZipInfo(new), dumped.read(old), ZIP_DEFLATED)
         archive.writestr(ZipInfo("schema.json"), schema, ZIP_DEFLATED)
+
+
+def log(model: Any, name: str, table: DataFrame) -> None:
+    """Logs a fitted model to the run, for `mlflow.pyfunc.load_model` and `mlflow models serve`.
+
+    Args:
+        table: what it was fitted to, which tells its columns, their types, and an example.
+    """
+    with warnings.catch_warnings():
+        # Whole numbers stay what they are: without gaps in this table, as the warning says.
+        warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer column")
+        signature = mlflow.models.infer_signature(table, model.predict(table))
+    mlflow.sklearn.log_model(
+        model,
+        name=name,
+        signature=signature,
+        input_example=table.head(3),
+        # Without them MLflow loads the model in a process of its own to see what it imports.
+        pip_requirements=mlflow.sklearn.get_default_pip_requirements(include_skops=True),
+        serialization_format="skops",
+        skops_trusted_types=TRUSTED,
+    )
