@@ -88,7 +88,8 @@ class Rows:
         """Nothing to do in the demo, beside what importing its modules takes."""
         _, luigi, ours = self._demos("unchanged")
         modules = "import mlflow, pandas, pydantic, skops.io, sklearn.pipeline, sklearn.impute"
-        modules += ", sklearn.ensemble, sklearn.model_selection, sklearn.compose, luigi"
+        modules += ", sklearn.ensemble, sklearn.model_selection, sklearn.compose, sklearn.metrics"
+        modules += ", jinja2, luigi"
         contenders = [
             Contender("the imports of the demo's modules", python("-c", modules), ours),
             Contender("luigi", python(SCRIPT, "luigi"), luigi),

@@ -41,7 +41,7 @@ TEMPLATE = """\
   .key { display: inline-block; width: 2px; height: 14px; margin: 0 4px; background: var(--mark);
          vertical-align: -2px; }
   @media (max-width: 640px) { th, td { padding-right: 8px; }
-           th:last-child, td:last-child { display: none; } }
+           th:last-child, td:last-child, .bars { display: none; } }
   .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr));
               gap: 20px; margin-top: 26px; }
   img { box-sizing: border-box; width: 100%; padding: 12px 12px 8px; border-radius: 8px;
@@ -69,7 +69,7 @@ each predicted by a model that was fitted without them. Of the passengers
 {% endfor %}
 </table>
 {% endfor %}
-<p>The line <span class="key"></span> in the bars is what is predicted right of all passengers.</p>
+<p class="bars">The line <span class="key"></span> in the bars is what is predicted right of all.</p>
 </html>
 """
 
