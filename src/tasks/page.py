@@ -69,7 +69,7 @@ each predicted by a model that was fitted without them. Of the passengers
 {% endfor %}
 </table>
 {% endfor %}
-<p class="bars">The line <span class="key"></span> in the bars is what is predicted right of all.</p>
+<p class="bars">The line <span class="key"></span> in the bars is the share of all passengers.</p>
 </html>
 """
 
