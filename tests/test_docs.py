@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import inspect
 import re
 import shutil
@@ -330,3 +331,27 @@ def test_the_examples_of_the_tasks_page_work(project: Project) -> None:
     )
     for task in ("Describe", "Mean", "Collect", "Average"):
         assert project.run_here(f"RunConfig.task={task}").ok
+
+
+def test_the_picture_of_a_terminal_shows_what_the_readme_shows() -> None:
+    """scripts/pictures draws it anew."""
+    drawn = html.unescape("".join(re.findall(r"<text[^>]*>(.*?)</text>", picture("terminal.svg"))))
+    drawn = re.sub(r"\s+", " ", drawn)
+    assert "python -m runner" in drawn and "seed 0 → 1" in drawn
+    said = re.findall(
+        r"^(\w+) +ran +[\d.]+ +(.+)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M
+    )
+    assert len(said) >= 3
+    for task, rest in said[:3]:
+        assert task in drawn and re.sub(r"\s+", " ", rest) in drawn
+
+
+def test_pictures_are_small_and_show_nothing_from_elsewhere() -> None:
+    found = sorted((ROOT / "docs/pictures").iterdir())
+    assert [path.name for path in found] == ["mlflow.png", "report.png", "terminal.svg"]
+    assert sum(path.stat().st_size for path in found) < 200_000
+    assert not re.search(r"url\((?!#)|href|https?://(?!www\.w3\.org/)", picture("terminal.svg"))
+
+
+def picture(name: str) -> str:
+    return (ROOT / "docs/pictures" / name).read_text(encoding="utf-8")
