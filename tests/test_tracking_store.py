@@ -29,9 +29,7 @@ def located(project: Project, **run: str) -> StoreLocation:
 def test_sixteen_first_starts_on_no_store_at_all(bare_project: Project) -> None:
     project = bare_project
     project.pipeline()
-    started = [project.start("-o", f"Write.text={'x' * n}") for n in range(1, 17)]
-    ended = [(process, *process.communicate(timeout=280)) for process in started]
-    assert [process.returncode for process, _, _ in ended] == [0] * 16, [e for *_, e in ended]
+    project.run_together(*(["-o", f"Write.text={'x' * n}"] for n in range(1, 17)))
     runs = project.runs()
     assert len(runs) == 16
     assert {run.info.status for run in runs} == {"FINISHED"}
