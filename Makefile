@@ -22,7 +22,7 @@ run: $(VENV)/.installed-demo ## run the pipeline of luigi.toml; ARGS="..." are t
 	$(BIN)/python -m runner $(ARGS)
 
 test: $(VENV)/.installed-test ## run the tests; ARGS="..." are pytest's arguments
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(VENV)/.installed-dev ## lint, formatting, types, direction of imports, sizes
 	$(BIN)/python -m ruff check

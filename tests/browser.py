@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -129,3 +131,9 @@ def browser() -> Iterator[Browser]:
     finally:
         driver.terminate()
         driver.communicate(timeout=60)
+
+
+@pytest.fixture(name="window")
+def WINDOW() -> Iterator[Browser]:
+    with browser() as found:
+        yield found

@@ -232,6 +232,7 @@ def pytest_sessionstart() -> None:
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new MLflow database, built once for all tests: its migrations take seconds."""
     from mlflow.store.db import utils
+
     from runner.tracking import store
 
     # Each new store asks for it, and all migrations are read for that: it stays the same.
@@ -252,16 +253,12 @@ def collector() -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.fixture
-def project(
-    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Project]:
-    """An empty project, with a store."""
+@contextlib.contextmanager
+def entered(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A new project folder, and the environment of a user who is in it and has set nothing."""
     for name in set(os.environ) - set(clean_environment()):
         monkeypatch.delenv(name)
-    root = tmp_path / "project"
     root.mkdir()
-    shutil.copyfile(empty_store, root / "mlflow.db")
     monkeypatch.chdir(root)
     path = list(sys.path)
     yield Project(root)
@@ -271,14 +268,22 @@ def project(
 @pytest.fixture
 def bare_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """An empty project without even a store."""
-    for name in set(os.environ) - set(clean_environment()):
-        monkeypatch.delenv(name)
-    root = tmp_path / "project"
-    root.mkdir()
-    monkeypatch.chdir(root)
-    path = list(sys.path)
-    yield Project(root)
-    sys.path[:] = path
+    with entered(tmp_path / "project", monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def project(bare_project: Project, empty_store: Path) -> Project:
+    """An empty project, with a store."""
+    shutil.copyfile(empty_store, bare_project.root / "mlflow.db")
+    return bare_project
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.sharing import SomeFilesWhole
+
+    return SomeFilesWhole(config, log)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -41,12 +41,17 @@ class Fit(RunTask):
 """
 
 
-@pytest.fixture
-def reading(project: Project) -> Project:
+def lay_readers(project: Project) -> Project:
+    """Writes tasks that read files, show pictures and log."""
     project.pipeline(READS, task="Fit", config='reuse = "auto"\n[PathConfig]\ninput = "input"\n')
     project.write("input/one.csv", "a,b\n")
     project.write("input/two.csv", "c,d,e\n")
     return project
+
+
+@pytest.fixture
+def reading(project: Project) -> Project:
+    return lay_readers(project)
 
 
 def shown(report: Any) -> Page:

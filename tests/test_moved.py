@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
 import sqlite3
-import urllib.parse
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +14,6 @@ from runner import config as configs
 from runner import settings
 from runner.tracking import store
 from tests.conftest import Project
-from tests.test_cli import free_port
-from tests.test_cli_ui import wait_for
 
 AUTO = "RunConfig.reuse=auto"
 HARD = "we ird'\"#q%20;? 漢字"
@@ -218,34 +212,11 @@ def test_nothing_is_half_rewritten(
     assert client(there).get_run(ran.run_id).info.artifact_uri == str(ran.artifact_dir)
 
 
-def test_the_ui_shows_runs_of_before(
-    project: Project, ran: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there = moved_to(project, HARD, monkeypatch)
-    port = free_port()
-    process = there.start("ui", "--port", str(port), start_new_session=True)
-    assert process.stderr is not None
-    try:
-        assert "was moved from" in process.stderr.readline()
-        wait_for(process)
-        asked = urllib.parse.urlencode({"run_uuid": ran.run_id, "path": "Write/text.txt"})
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/get-artifact?{asked}") as answer:
-            assert answer.read() == b"hello"
-        asked = urllib.parse.urlencode({"run_id": ran.run_id, "path": "Count"})
-        listing = f"http://127.0.0.1:{port}/api/2.0/mlflow/artifacts/list?{asked}"
-        with urllib.request.urlopen(listing) as answer:
-            files = {file["path"] for file in json.load(answer)["files"]}
-        assert files == {"Count/count.txt", "Count/manifest.json"}
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.communicate(timeout=120)
-
-
 def test_the_command_says_it_once(
     project: Project, ran: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = moved_to(project, "moved", monkeypatch)
-    first, second = there.run("-o", AUTO), there.run("-o", AUTO)
+    first, second = there.command("-o", AUTO), there.command("-o", AUTO)
     assert f"this project was moved from {project.root}: " in first.err
     assert "was moved" not in second.err
     assert f"files   {there.root}/mlruns/" in second.out

@@ -26,8 +26,6 @@ from tests.servers import BUCKET, FIXTURES, S3_KEYS, free_port
 cluster = FIXTURE
 bucket, destination, postgresql, proxy, s3, s3_environment = FIXTURES
 
-pytestmark = pytest.mark.xdist_group("servers")  # one process starts them for all of these tests
-
 ID = "0" * 32
 
 

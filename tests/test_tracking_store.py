@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import sqlite3
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +11,7 @@ from runner import config, settings
 from runner.errors import ConfigError, TrackingError
 from runner.tracking import store
 from runner.tracking.store import StoreLocation
-from tests.conftest import PIPELINE, Project, clean_environment
+from tests.conftest import Project
 
 
 def located(project: Project, **run: str) -> StoreLocation:
@@ -41,11 +35,12 @@ def test_sixteen_first_starts_on_no_store_at_all(bare_project: Project) -> None:
 
 
 def test_the_default_store_is_the_projects_wherever_the_command_is_started(
-    project: Project,
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.pipeline()
     below = project.root / "src" / "tasks"
-    project.run(cwd=below)
+    monkeypatch.chdir(below)
+    project.command()
     assert len(project.runs()) == 1
     assert not list(below.glob("ml*"))
 
@@ -90,44 +85,3 @@ def test_a_deleted_experiment_is_named_with_the_way_back(project: Project) -> No
     project.client.delete_experiment(project.client.get_run(report.run_id).info.experiment_id)
     with pytest.raises(ConfigError, match="was deleted; restore it with"):
         project.run_here()
-
-
-@pytest.fixture
-def server(project: Project) -> Iterator[str]:
-    """A real MLflow server over the project's own store, on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = ["--backend-store-uri", f"sqlite:///{project.root}/mlflow.db", "--workers", "1"]
-    command += ["--default-artifact-root", str(project.root / "shared"), "--no-serve-artifacts"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "server", "--port", str(port), *command],
-        env={**clean_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        cwd=project.root,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    uri = f"http://127.0.0.1:{port}"
-    while process.poll() is None:
-        try:
-            urllib.request.urlopen(f"{uri}/health", timeout=5).close()
-            break
-        except OSError:
-            continue
-    yield uri
-    process.terminate()
-    process.wait(timeout=30)
-
-
-def test_a_run_on_a_tracking_server(project: Project, server: str) -> None:
-    project.pipeline(PIPELINE)
-    report = project.run_here(f"RunConfig.tracking_uri={server}")
-    assert report.ok and report.tracking_uri == server
-    (run,) = project.runs()
-    assert run.info.status == "FINISHED" and run.data.metrics == {"written": 5, "counted": 5}
-    assert (Path(run.info.artifact_uri) / "Count" / "count.txt").read_text() == "5"
-    pinned = project.run_here(
-        f"RunConfig.tracking_uri={server}", f"PathConfig.Write=run:{report.run_name}"
-    )
-    assert [task.status for task in pinned.tasks] == ["reused", "ran"]

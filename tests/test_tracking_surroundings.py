@@ -101,7 +101,7 @@ def test_packages_are_listed_with_versions() -> None:
 def test_a_dirty_checkout_is_on_the_run(project: Project) -> None:
     project.pipeline()
     git(project.root, "init", "-q", "-b", "trunk")
-    project.write(".gitignore", "ml*\n")
+    project.write(".gitignore", "ml*\n__pycache__/\n")
     git(project.root, "add", ".")
     git(project.root, "commit", "-qm", "first")
     clean = project.run_here()
