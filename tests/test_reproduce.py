@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import tomllib
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from runner import settings
 from runner.errors import ConfigError, MissingInputError, UsageError
-from runner.reproduce import Asked, Verdict, reproduce
+from runner.reproduce import Asked, Verdict, reproduce, rerun
 from runner.reproduce.rerun import NotStarted
 from tests.conftest import Project
 from tests.test_signals import wait_for
@@ -101,6 +102,58 @@ def tracked(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return project
 
 
+class Here:
+    """Stands for the module `subprocess`: ``python -m runner`` is called in this process.
+
+    That is quicker by the import of MLflow, three seconds each time.
+    """
+
+    DEVNULL = subprocess.DEVNULL
+
+    @staticmethod
+    def run(
+        command: list[str], *, cwd: Path, env: dict[str, str], **_: Any
+    ) -> subprocess.CompletedProcess[str]:
+        import mlflow
+
+        python_path = env["PYTHONPATH"].split(os.pathsep)
+        with pytest.MonkeyPatch.context() as there:
+            there.chdir(cwd)
+            for name in os.environ.keys() - env.keys():
+                there.delenv(name)
+            for name, value in env.items():
+                there.setenv(name, value)
+            there.setattr(sys, "path", [str(cwd), *python_path, *INSTALLED])
+            done = Project(cwd).command(*command[3:], code=None)
+            mlflow.set_tracking_uri(None)  # what was said by the environment stays else
+        return subprocess.CompletedProcess(command, done.code, done.out, done.err)
+
+    class Popen:
+        pid = os.getpid()
+
+        def __init__(self, command: list[str], **popen: Any) -> None:
+            self._done = Here.run(command, **popen)
+
+        def __enter__(self) -> Here.Popen:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            print(self._done.stdout, self._done.stderr, file=sys.stderr)
+
+        def wait(self) -> int:
+            return self._done.returncode
+
+
+INSTALLED = tuple(sys.path)
+
+
+@pytest.fixture
+def quick(tracked: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The same, where it does not matter that runs are reproduced in a process of their own."""
+    monkeypatch.setattr(rerun, "subprocess", Here)
+    return tracked
+
+
 def edit(project: Project, name: str, old: str, new: str) -> None:
     path = project.root / name
     text = path.read_text()
@@ -150,12 +203,12 @@ def test_a_clean_commit(tracked: Project) -> None:
     assert git(tracked.root, "status", "--porcelain") == ""
 
 
-def test_latest_is_no_reproduction_and_no_failure(tracked: Project) -> None:
-    first = tracked.run_here()
-    with_failure = tracked.run_here("RunConfig.task=Fit", "Clean.rows=1", force=["Fit"])
-    tracked.client.set_terminated(with_failure.run_id, status="FAILED")
+def test_latest_is_no_reproduction_and_no_failure(quick: Project) -> None:
+    first = quick.run_here()
+    with_failure = quick.run_here("RunConfig.task=Fit", "Clean.rows=1", force=["Fit"])
+    quick.client.set_terminated(with_failure.run_id, status="FAILED")
     for _ in range(2):
-        done = tracked.command("reproduce", "latest", "--json")
+        done = quick.command("reproduce", "latest", "--json")
         assert json.loads(done.out)["run_id"] == first.run_id
 
 
@@ -181,144 +234,144 @@ def test_code_and_config_that_were_edited_since(tracked: Project) -> None:
     assert statuses(verdict(tracked)) == ALL_SAME
 
 
-def test_an_untracked_input_is_read_where_it_lies(tracked: Project) -> None:
-    tracked.write("elsewhere/raw.txt", "uno\ndos\n")
-    tracked.write(".gitignore", (tracked.root / ".gitignore").read_text() + "elsewhere/\n")
-    commit(tracked.root)
-    tracked.run_here("PathConfig.input=elsewhere")
-    assert statuses(verdict(tracked)) == ALL_SAME
-    config = artifact(tracked.runs()[0], "luigi.toml").read_text()
+def test_an_untracked_input_is_read_where_it_lies(quick: Project) -> None:
+    quick.write("elsewhere/raw.txt", "uno\ndos\n")
+    quick.write(".gitignore", (quick.root / ".gitignore").read_text() + "elsewhere/\n")
+    commit(quick.root)
+    quick.run_here("PathConfig.input=elsewhere")
+    assert statuses(verdict(quick)) == ALL_SAME
+    config = artifact(quick.runs()[0], "luigi.toml").read_text()
     entry = tomllib.loads(config)["PathConfig"]["input"]
-    assert entry == str(tracked.root / "elsewhere")
+    assert entry == str(quick.root / "elsewhere")
 
 
-def test_an_untracked_input_beside_tracked_ones(tracked: Project) -> None:
-    edit(tracked, "src/tasks/__init__.py", '"raw": "raw.txt"', '"raw": "raw.txt", "big": "a b.big"')
-    commit(tracked.root)
-    tracked.write("data/a b.big", "a lot")
-    tracked.run_here()
-    assert statuses(verdict(tracked)) == ALL_SAME
-    tracked.write("data/a b.big", "less")
-    found = verdict(tracked)
+def test_an_untracked_input_beside_tracked_ones(quick: Project) -> None:
+    edit(quick, "src/tasks/__init__.py", '"raw": "raw.txt"', '"raw": "raw.txt", "big": "a b.big"')
+    commit(quick.root)
+    quick.write("data/a b.big", "a lot")
+    quick.run_here()
+    assert statuses(verdict(quick)) == ALL_SAME
+    quick.write("data/a b.big", "less")
+    found = verdict(quick)
     assert found.sentence == "not reproduced: the input data/a b.big of Clean has changed"
 
 
-def test_inputs_outside_of_the_project(tracked: Project, tmp_path: Path) -> None:
+def test_inputs_outside_of_the_project(quick: Project, tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared/raw.txt").write_text("uno\ndos\n")
-    tracked.run_here("PathConfig.input=../shared")
-    assert statuses(verdict(tracked)) == ALL_SAME
+    quick.run_here("PathConfig.input=../shared")
+    assert statuses(verdict(quick)) == ALL_SAME
 
 
-def test_inputs_that_changed_or_are_gone_are_all_named(tracked: Project) -> None:
-    edit(tracked, "src/tasks/__init__.py", '"raw": "raw.txt"', '"raw": "raw.txt", "big": "*.big"')
-    commit(tracked.root)
+def test_inputs_that_changed_or_are_gone_are_all_named(quick: Project) -> None:
+    edit(quick, "src/tasks/__init__.py", '"raw": "raw.txt"', '"raw": "raw.txt", "big": "*.big"')
+    commit(quick.root)
     for name in ("a", "b", "c"):
-        tracked.write(f"data/{name}.big", name)
-    tracked.run_here()
-    tracked.write("data/a.big", "changed")
-    (tracked.root / "data/c.big").unlink()
-    done = tracked.command("reproduce", "latest", code=1)
+        quick.write(f"data/{name}.big", name)
+    quick.run_here()
+    quick.write("data/a.big", "changed")
+    (quick.root / "data/c.big").unlink()
+    done = quick.command("reproduce", "latest", code=1)
     assert done.out.splitlines()[-1] == (
         "not reproduced: the input data/a.big of Clean has changed; "
         "the input data/c.big of Clean is missing"
     )
-    assert len(tracked.runs()) == 1 and no_worktree(tracked)
+    assert len(quick.runs()) == 1 and no_worktree(quick)
 
 
-def test_a_tracked_input_that_was_edited_since_is_taken_from_the_commit(tracked: Project) -> None:
-    tracked.run_here()
-    tracked.write("data/raw.txt", "something else\n")
-    assert statuses(verdict(tracked)) == ALL_SAME
+def test_a_tracked_input_that_was_edited_since_is_taken_from_the_commit(quick: Project) -> None:
+    quick.run_here()
+    quick.write("data/raw.txt", "something else\n")
+    assert statuses(verdict(quick)) == ALL_SAME
 
 
-def test_what_depends_on_chance_is_named(tracked: Project) -> None:
+def test_what_depends_on_chance_is_named(quick: Project) -> None:
     edit(
-        tracked,
+        quick,
         "src/tasks/__init__.py",
         '/ "two.txt").write_text(text)',
         '/ "two.txt").write_text(str(random.random()))',
     )
-    edit(tracked, "src/tasks/__init__.py", '"letters", len(text)', '"letters", random.random()')
-    commit(tracked.root)
-    tracked.run_here()
-    done = tracked.command("reproduce", "latest", code=1)
+    edit(quick, "src/tasks/__init__.py", '"letters", len(text)', '"letters", random.random()')
+    commit(quick.root)
+    quick.run_here()
+    done = quick.command("reproduce", "latest", code=1)
     assert done.out.splitlines()[-1] == (
         "not reproduced: 1 of 3 outputs differs: Fit/plots; 1 of 2 metrics differs: letters"
     )
     assert "plots (plots/two.txt)" in done.out
-    run = tracked.runs()[0]
+    run = quick.runs()[0]
     assert run.info.status == "FINISHED" and run.data.tags["runner.reproduced"] == "false"
 
 
-def test_metrics_within_a_tolerance(tracked: Project) -> None:
+def test_metrics_within_a_tolerance(quick: Project) -> None:
     near = '"letters", 5 + 1e-3 * random.random()'
-    edit(tracked, "src/tasks/__init__.py", '"letters", len(text)', near)
-    commit(tracked.root)
-    tracked.run_here()
-    assert verdict(tracked).sentence.endswith("1 of 2 metrics differs: letters")
-    found = json.loads(tracked.command("reproduce", "latest", "--json", "--tolerance", "0.01").out)
+    edit(quick, "src/tasks/__init__.py", '"letters", len(text)', near)
+    commit(quick.root)
+    quick.run_here()
+    assert verdict(quick).sentence.endswith("1 of 2 metrics differs: letters")
+    found = json.loads(quick.command("reproduce", "latest", "--json", "--tolerance", "0.01").out)
     assert found["verdict"].endswith("2 metrics are the same, 1 of them within 0.01")
     assert {row["name"]: row["status"] for row in found["metrics"]} == {
         "rows": "same",
         "letters": "within tolerance",
     }
     for wrong in ("-1", "nan", "much"):
-        tracked.command("reproduce", "latest", "--tolerance", wrong, code=2)
+        quick.command("reproduce", "latest", "--tolerance", wrong, code=2)
 
 
-def test_another_environment_is_listed(tracked: Project) -> None:
-    first = tracked.run_here()
+def test_another_environment_is_listed(quick: Project) -> None:
+    first = quick.run_here()
     freeze = first.artifact_dir / "pip-freeze.txt"
     lines = [line for line in freeze.read_text().splitlines() if not line.startswith("click==")]
     lines = ["luigi==0.1" if line.startswith("luigi==") else line for line in lines]
     freeze.write_text("\n".join([*lines, "gone==1.0"]))
-    tracked.client.set_tag(first.run_id, "runner.python", "2.7.18")
-    found = verdict(tracked)
+    quick.client.set_tag(first.run_id, "runner.python", "2.7.18")
+    found = verdict(quick)
     changes = {change.name: change for change in found.environment}
     assert found.reproduced and set(changes) == {"Python", "click", "gone", "luigi"}
     assert (changes["Python"].then, changes["luigi"].then) == ("2.7.18", "0.1")
     assert (changes["click"].then, changes["gone"].now) == ("", "")
 
 
-def test_a_run_that_took_everything_from_earlier_ones(tracked: Project) -> None:
-    tracked.run_here("RunConfig.task=Clean")
-    tracked.run_here()
-    third = tracked.run_here(record=True)
+def test_a_run_that_took_everything_from_earlier_ones(quick: Project) -> None:
+    quick.run_here("RunConfig.task=Clean")
+    quick.run_here()
+    third = quick.run_here(record=True)
     assert {task.status for task in third.tasks} == {"reused"}
-    found = verdict(tracked, third.run_id)
+    found = verdict(quick, third.run_id)
     assert statuses(found) == ALL_SAME and len(found.metrics) == 2
-    new = tracked.runs()[0]
+    new = quick.runs()[0]
     assert not [tag for tag in new.data.tags if tag.startswith("reused.")]
 
 
-def test_a_run_with_pins_is_computed_from_the_start(tracked: Project) -> None:
-    first = tracked.run_here()
-    pinned = tracked.run_here(
+def test_a_run_with_pins_is_computed_from_the_start(quick: Project) -> None:
+    first = quick.run_here()
+    pinned = quick.run_here(
         f"PathConfig.Clean=run:{first.run_id}", "RunConfig.run_name=with pins", force=["Fit"]
     )
     assert [task.status for task in pinned.tasks] == ["reused", "ran"]
-    assert statuses(verdict(tracked, "with pins")) == ALL_SAME
-    new = tracked.runs()[0]
+    assert statuses(verdict(quick, "with pins")) == ALL_SAME
+    new = quick.runs()[0]
     assert new.info.run_name == "reproduce-with pins"
     assert artifact(new, "Clean/manifest.json").exists()
 
 
-def test_a_pin_above_which_nothing_was_needed(tracked: Project) -> None:
-    first = tracked.run_here()
+def test_a_pin_above_which_nothing_was_needed(quick: Project) -> None:
+    first = quick.run_here()
     folder = first.artifact_dir / "Fit"
-    tracked.run_here(
+    quick.run_here(
         f"PathConfig.Fit={folder}", f"PathConfig.Clean={first.artifact_dir}/Clean", record=True
     )
-    assert statuses(verdict(tracked)) == ALL_SAME
+    assert statuses(verdict(quick)) == ALL_SAME
 
 
-def test_a_run_that_failed_is_compared_as_far_as_it_came(tracked: Project) -> None:
-    edit(tracked, "src/tasks/__init__.py", "shout(text)", "missing(text)")
-    commit(tracked.root)
-    assert tracked.run_here().status == "FAILED"
-    (run,) = tracked.runs()
-    found = verdict(tracked, run.info.run_id[:8])
+def test_a_run_that_failed_is_compared_as_far_as_it_came(quick: Project) -> None:
+    edit(quick, "src/tasks/__init__.py", "shout(text)", "missing(text)")
+    commit(quick.root)
+    assert quick.run_here().status == "FAILED"
+    (run,) = quick.runs()
+    found = verdict(quick, run.info.run_id[:8])
     assert found.reproduced and statuses(found) == {"Clean/clean.txt": "same"}
     assert any("FAILED" in note for note in found.notes)
 
@@ -407,30 +460,30 @@ def test_the_runner_stays_the_one_that_is_installed(tracked: Project) -> None:
     assert statuses(verdict(tracked)) == ALL_SAME
 
 
-def test_a_run_without_recorded_inputs_says_so(tracked: Project) -> None:
-    first = tracked.run_here()
+def test_a_run_without_recorded_inputs_says_so(quick: Project) -> None:
+    first = quick.run_here()
     for name in ("Clean", "Fit"):
         path = first.artifact_dir / name / "manifest.json"
         old = {k: v for k, v in json.loads(path.read_text()).items() if k not in ("inputs", "code")}
         path.write_text(json.dumps(old))
-    found = verdict(tracked)
+    found = verdict(quick)
     assert statuses(found) == ALL_SAME
     text = "what Clean, Fit read was not recorded, so its inputs can't be checked"
     assert text in found.notes
 
 
-def test_what_is_left_of_a_deleted_output_is_its_digest(tracked: Project) -> None:
-    first = tracked.run_here()
+def test_what_is_left_of_a_deleted_output_is_its_digest(quick: Project) -> None:
+    first = quick.run_here()
     for name in ("Clean", "Fit"):
         for path in (first.artifact_dir / name).rglob("*.txt"):
             path.unlink()
-    assert statuses(verdict(tracked)) == ALL_SAME
+    assert statuses(verdict(quick)) == ALL_SAME
     (first.artifact_dir / "Clean" / "manifest.json").unlink()
     left = dict.fromkeys(("Fit/model.txt", "Fit/plots", "Clean/(all files)"), "same")
-    assert statuses(verdict(tracked)) == left
+    assert statuses(verdict(quick)) == left
     (first.artifact_dir / "Fit" / "manifest.json").unlink()
     with pytest.raises(MissingInputError, match="nothing that the run"):
-        verdict(tracked)
+        verdict(quick)
 
 
 PLAIN = """
@@ -451,29 +504,29 @@ class Loud(RunTask):
 
 
 def test_what_a_plain_luigi_task_makes_is_compared_by_what_was_read_of_it(
-    tracked: Project,
+    quick: Project,
 ) -> None:
-    edit(tracked, "src/tasks/__init__.py", "import os,", "import luigi, os,")
-    with open(tracked.root / "src/tasks/__init__.py", "a", encoding="utf-8") as file:
+    edit(quick, "src/tasks/__init__.py", "import os,", "import luigi, os,")
+    with open(quick.root / "src/tasks/__init__.py", "a", encoding="utf-8") as file:
         file.write(PLAIN)
-    commit(tracked.root)
-    tracked.run_here("RunConfig.task=Loud")
-    shutil.rmtree(tracked.root / "made")
-    assert statuses(verdict(tracked)) == {"Loud/loud.txt": "same", "Raw/(all files)": "same"}
-    assert not (tracked.root / "made").exists()
+    commit(quick.root)
+    quick.run_here("RunConfig.task=Loud")
+    shutil.rmtree(quick.root / "made")
+    assert statuses(verdict(quick)) == {"Loud/loud.txt": "same", "Raw/(all files)": "same"}
+    assert not (quick.root / "made").exists()
 
 
-def test_a_root_of_which_nothing_is_left_is_not_reproduced(tracked: Project) -> None:
-    first = tracked.run_here()
+def test_a_root_of_which_nothing_is_left_is_not_reproduced(quick: Project) -> None:
+    first = quick.run_here()
     (first.artifact_dir / "Fit" / "manifest.json").unlink()
-    found = verdict(tracked)
+    found = verdict(quick)
     assert found.sentence == "not reproduced: what Fit wrote then is gone"
     assert found.uncompared == ("Fit",)
 
 
-def test_the_worktree_is_kept_when_that_is_asked_for(tracked: Project, tmp_path: Path) -> None:
-    tracked.run_here()
-    found = verdict(tracked, keep=True)
+def test_the_worktree_is_kept_when_that_is_asked_for(quick: Project, tmp_path: Path) -> None:
+    quick.run_here()
+    found = verdict(quick, keep=True)
     (folder,) = (tmp_path / "temp").glob("runner-reproduce-*")
     assert str(folder / "project") in found.notes[-1]
     assert (folder / "project/src/tasks/words.py").exists()
@@ -526,19 +579,19 @@ def test_code_that_can_not_be_imported_any_more(tracked: Project) -> None:
     assert caught.value.exit_code == 2 and no_worktree(tracked)
 
 
-def test_an_undeclared_input_that_is_gone(tracked: Project) -> None:
-    edit(tracked, "src/tasks/__init__.py", '"raw": "raw.txt"', '"raw": "raw.txt", "big": "a.big"')
-    commit(tracked.root)
-    tracked.write("data/a.big", "big")
-    first = tracked.run_here()
-    (tracked.root / "data/a.big").unlink()
+def test_an_undeclared_input_that_is_gone(quick: Project) -> None:
+    edit(quick, "src/tasks/__init__.py", '"raw": "raw.txt"', '"raw": "raw.txt", "big": "a.big"')
+    commit(quick.root)
+    quick.write("data/a.big", "big")
+    first = quick.run_here()
+    (quick.root / "data/a.big").unlink()
     path = first.artifact_dir / "Clean" / "manifest.json"
     old = json.loads(path.read_text())
     del old["inputs"]["big"]
     path.write_text(json.dumps(old))
-    found = verdict(tracked)
+    found = verdict(quick)
     assert not found.reproduced and "its input 'big' is not there" in found.sentence
-    assert len(tracked.runs()) == 1
+    assert len(quick.runs()) == 1
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -566,27 +619,27 @@ def test_a_signal_leaves_no_worktree(tracked: Project, signum: int, code: int) -
     assert tracked.runs()[0].info.status == "KILLED" and no_worktree(tracked)
 
 
-def test_a_glob_that_finds_more_now(tracked: Project, tmp_path: Path) -> None:
-    edit(tracked, "src/tasks/__init__.py", '"raw": "raw.txt"', '"raw": "raw.txt", "big": "*.big"')
-    commit(tracked.root)
+def test_a_glob_that_finds_more_now(quick: Project, tmp_path: Path) -> None:
+    edit(quick, "src/tasks/__init__.py", '"raw": "raw.txt"', '"raw": "raw.txt", "big": "*.big"')
+    commit(quick.root)
     Project(tmp_path).write("shared/raw.txt", "uno\n")
     Project(tmp_path).write("shared/a.big", "big")
-    tracked.run_here("PathConfig.input=../shared")
+    quick.run_here("PathConfig.input=../shared")
     Project(tmp_path).write("shared/b.big", "more")
-    found = verdict(tracked)
+    found = verdict(quick)
     assert statuses(found) == ALL_SAME and found.sentence == (
         "not reproduced: the input big of Clean is not what it was, as b.big was added"
     )
 
 
-def test_inputs_that_are_told_by_size_and_time(tracked: Project) -> None:
+def test_inputs_that_are_told_by_size_and_time(quick: Project) -> None:
     code = '"raw": "raw.txt", "big": Source("a.big", digest="stat")'
-    edit(tracked, "src/tasks/__init__.py", '"raw": "raw.txt"', code)
-    edit(tracked, "src/tasks/__init__.py", "TaskConfig, ", "Source, TaskConfig, ")
-    commit(tracked.root)
-    tracked.write("data/a.big", "big")
-    tracked.run_here()
-    assert statuses(verdict(tracked)) == ALL_SAME
-    os.utime(tracked.root / "data/a.big", (1, 1))
-    found = verdict(tracked)
+    edit(quick, "src/tasks/__init__.py", '"raw": "raw.txt"', code)
+    edit(quick, "src/tasks/__init__.py", "TaskConfig, ", "Source, TaskConfig, ")
+    commit(quick.root)
+    quick.write("data/a.big", "big")
+    quick.run_here()
+    assert statuses(verdict(quick)) == ALL_SAME
+    os.utime(quick.root / "data/a.big", (1, 1))
+    found = verdict(quick)
     assert found.sentence == "not reproduced: the input data/a.big of Clean has changed"
