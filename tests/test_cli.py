@@ -136,17 +136,18 @@ def test_help_needs_no_project_and_little_else(tmp_path: Path) -> None:
     assert done.stdout.endswith("[]\n")
 
 
-# exit codes, through the front door
+# exit codes
 
 
 def test_exit_0_and_started_in_a_subfolder_of_a_project_without_src(
-    bare_project: Project,
+    bare_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = bare_project
     project.pipeline()
     (project.root / "src" / "tasks").rename(project.root / "tasks")
     (project.root / "src").rmdir()
-    done = project.run(cwd=project.root / "tasks", code=0)
+    monkeypatch.chdir(project.root / "tasks")
+    done = project.command()
     assert "finished in" in done.out and "Count" in done.out
     assert {"mlflow.db", "mlruns"} <= set(os.listdir(project.root))
     assert set(os.listdir(project.root / "tasks")) <= {"__init__.py", "__pycache__"}
@@ -157,7 +158,7 @@ def test_exit_1_when_a_task_failed_and_the_command_that_continues_works(
 ) -> None:
     project.pipeline(TALKS, task="After")
     given = ["--force", "Talks", "--run-name", "it's [red]mine[/]", "-o", "After.fail=true"]
-    done = project.run(*given, code=1)
+    done = project.command(*given, code=1)
     assert 'raise ValueError("after")' in done.err
     assert "src/runner/" not in done.err.split("Traceback", 1)[1]
     (log,) = [line.split()[-1] for line in done.out.splitlines() if line.startswith("  log ")]
@@ -186,7 +187,7 @@ def test_exit_2_for_a_wrong_config(project: Project) -> None:
 
 def test_exit_3_for_a_missing_pin(project: Project) -> None:
     project.pipeline()
-    done = project.run("-o", "PathConfig.Write=run:nothing-like-it", code=3)
+    done = project.command("-o", "PathConfig.Write=run:nothing-like-it", code=3)
     assert done.err.startswith("runner: ") and "nothing-like-it" in done.err
     assert "Traceback" not in done.err
 

@@ -95,7 +95,7 @@ def test_the_table_of_a_plan(folds: Project) -> None:
 
 def test_nothing_to_do_says_where_the_result_is(folds: Project) -> None:
     first = folds.run_here("RunConfig.run_name=first")
-    done = folds.run()
+    done = folds.command()
     said = rf"nothing to do: Sum is from run first \({first.run_id[:8]}\), just now, by \S+\n"
     assert re.search(said + rf"  files   {first.artifact_dir}/Sum\n", done.out)
     assert re.search(r"Sum +reused from first +1 B +sum 3", done.out)

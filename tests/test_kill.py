@@ -69,7 +69,7 @@ def test_a_killed_run_leaves_nothing_that_a_later_one_takes(project: Project) ->
     ):
         with pytest.raises(MissingInputError):
             project.run_here(f"PathConfig.Write={pin}")
-    done = project.run("-o", f"PathConfig.Write=run:{dead.info.run_name}", code=3)
+    done = project.command("-o", f"PathConfig.Write=run:{dead.info.run_name}", code=3)
     assert "no recent run has Write" in done.err and "Traceback" not in done.err
 
     report = project.run_here()

@@ -110,10 +110,13 @@ def test_outputs_written_outside_of_every_run_are_found_by_the_runs_name(project
         assert [task.status for task in report.tasks] == ["reused", "ran"]
 
 
-def test_a_config_of_the_project_is_found_from_a_folder_inside(project: Project) -> None:
+def test_a_config_of_the_project_is_found_from_a_folder_inside(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project.pipeline()
     project.write("config/long.toml", 'extends = "../luigi.toml"\n[Write]\ntext = "longer"\n')
-    project.run("-c", "config/long.toml", cwd=project.root / "src")
+    monkeypatch.chdir(project.root / "src")
+    project.command("-c", "config/long.toml")
     (run,) = project.runs()
     assert run.data.metrics["counted"] == 6
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,12 +42,15 @@ def test_no_secret_is_left(text: str, secrets: list[str]) -> None:
     assert not any(secret in cleaned for secret in secrets)
 
 
-def test_canaries_reach_no_store_artifact_or_log(project: Project) -> None:
+def test_canaries_reach_no_store_artifact_or_log(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project.pipeline(TELLS, task="Tells", config='[Tells]\npassword = "${DB_PASSWORD}"\n')
     project.write(".env", "".join(f'{name}="{value}"\n' for name, value in CANARIES.items()))
-    env = {"HOST_SECRET": "canary5-of-host"}
-    done = project.run(env=env)
-    failed = project.run("-o", "Tells.fail=true", "-o", "Tells.arg=canary-one-1", env=env, code=1)
+    monkeypatch.setenv("HOST_SECRET", host := "canary5-of-host")
+    done = project.command()
+    told = ("-o", "Tells.fail=true", "-o", "Tells.arg=canary-one-1")
+    failed = project.run(*told, env={"HOST_SECRET": host}, code=1)
     words = ["canary-one-1", "canary+two/2", "canary3", "canary4", "canary5"]
     written = [path for path in project.root.rglob("*") if path.is_file()]
     for word in words:

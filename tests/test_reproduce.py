@@ -426,7 +426,10 @@ def test_a_project_in_a_folder_of_its_repository(tracked: Project, tmp_path: Pat
     Project(top).write("libs/lib.py", WORDS)
     commit(top)
     outside = {"PYTHONPATH": str(top / "libs"), "TMPDIR": str(tmp_path / "temp")}
-    inner.run(env=outside)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(inner.root)
+        monkeypatch.syspath_prepend(top / "libs")
+        inner.run_here()
     edit(Project(top), "libs/lib.py", "upper", "lower")
     edit(Project(top), "data/raw.txt", "one", "uno")
     done = inner.run("reproduce", "latest", env=outside)
@@ -440,7 +443,9 @@ def test_code_of_packages_installed_as_editable_is_that_of_the_commit(
     tracked.write("src/tasks/words.py", "from lib import metric, shout\n")
     tracked.write("libs/src/lib.py", WORDS)
     commit(tracked.root)
-    tracked.run(env={"PYTHONPATH": str(tracked.root / "libs/src")})
+    with monkeypatch.context() as only_now:
+        only_now.syspath_prepend(tracked.root / "libs/src")
+        tracked.run_here()
     edit(tracked, "libs/src/lib.py", "upper", "lower")
     info = Project(tmp_path / "site").write(
         "lib-1.0.dist-info/METADATA", "Name: lib\nVersion: 1.0\n"
@@ -570,10 +575,14 @@ def test_runs_that_there_are_not(project: Project) -> None:
         verdict(project, first.run_id)
 
 
-def test_code_that_can_not_be_imported_any_more(tracked: Project) -> None:
+def test_code_that_can_not_be_imported_any_more(
+    tracked: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     edit(tracked, "src/tasks/words.py", "def shout", "import os\nos.environ['NEEDED']\n\ndef shout")
     commit(tracked.root)
-    tracked.run(env={"NEEDED": "yes"})
+    with monkeypatch.context() as only_now:
+        only_now.setenv("NEEDED", "yes")
+        tracked.run_here()
     with pytest.raises(NotStarted, match="KeyError") as caught:
         verdict(tracked)
     assert caught.value.exit_code == 2 and no_worktree(tracked)

@@ -106,9 +106,9 @@ def test_nothing_changed_means_nothing_to_do_and_no_run(auto: Project) -> None:
 
 def test_the_command_says_that_nothing_is_to_do(auto: Project) -> None:
     auto.run_here()
-    done: Done = auto.run()
+    done: Done = auto.command()
     assert "nothing to do" in done.out and "Report" in done.out
-    assert json.loads(auto.run("--json").out)["status"] == "UNCHANGED"
+    assert json.loads(auto.command("--json").out)["status"] == "UNCHANGED"
     assert len(auto.runs()) == 1
 
 
