@@ -453,6 +453,7 @@ def test_what_could_not_be_sent_is_sent_by_the_next_run(
 def test_an_endpoint_that_is_dead_is_named(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("runner.artifacts.store._ATTEMPTS", 1)
     for name, value in {**S3_KEYS, "AWS_MAX_ATTEMPTS": "1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
