@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
-#: Their tests share servers, which take long to start and are in nobody else's way.
-WHOLE = ("tests/test_remote.py", "tests/test_ui_server.py")
+#: Their tests share servers or runs, which take long.
+WHOLE = (
+    "tests/test_containers.py",
+    "tests/test_demo.py",
+    "tests/test_remote.py",
+    "tests/test_ui_server.py",
+)
 
 
 class SomeFilesWhole(LoadScopeScheduling):

@@ -24,8 +24,6 @@ pytest.importorskip("sklearn")
 ROOT = Path(__file__).parents[1]
 PICTURES = ["confusion_matrix.png", "roc_curve.png"]
 
-pytestmark = pytest.mark.xdist_group("demo")  # so that it runs once for all of these
-
 
 class Demo:
     """A project that is a copy of the demo, with a run of it, and then one of `Evaluation`."""

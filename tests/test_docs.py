@@ -294,7 +294,7 @@ def test_the_tutorial_of_the_readme_works(project: Project) -> None:
     (code,) = blocks(readme, "python")
     pin, own_section = blocks(readme, "toml")
     (name,) = re.findall(r'"run:(.+)"', pin)
-    first = project.run("--run-name", name)
+    first = project.command("--run-name", name)
     project.write("src/tasks/importance.py", code)
     config = project.root / "luigi.toml"
     lines = [line for line in pin.splitlines() if line.startswith("Preprocessor")]
@@ -304,7 +304,7 @@ def test_the_tutorial_of_the_readme_works(project: Project) -> None:
     append(config, own_section)
 
     (command,) = re.findall(r"^\$ python -m runner (Importance)$", readme.read_text(), re.MULTILINE)
-    done = project.run(*command.split())
+    done = project.command(*command.split())
 
     assert "cv_accuracy" in first.out
     assert re.search(rf"Preprocessor +reused from {name}", done.out)
@@ -312,7 +312,7 @@ def test_the_tutorial_of_the_readme_works(project: Project) -> None:
     assert re.search(r"Importance +ran .* highest_importance 0\.", done.out)
     (table,) = project.root.glob("mlruns/*/*/artifacts/Importance/importance.csv")
     assert table.read_text() in readme.read_text()
-    refused = project.run("Importance", "-o", "Importance.shuffle=9", code=2)
+    refused = project.command("Importance", "-o", "Importance.shuffle=9", code=2)
     assert refused.err.strip() in readme.read_text()
 
 
