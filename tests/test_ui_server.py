@@ -134,8 +134,10 @@ def test_a_run_on_a_tracking_server(project: Project, shown: Shown) -> None:
     kept = Path(urllib.parse.unquote(run.info.artifact_uri))
     assert (kept / "Count" / "count.txt").read_text() == "5"
     assert project.runs() == []
-    pinned = project.run_here(*on_it, f"PathConfig.Write=run:{report.run_name}")
-    assert [task.status for task in pinned.tasks] == ["reused", "ran"]
+    given = [*on_it, f"PathConfig.Write=run:{report.run_name}"]
+    pinned = project.run(*(word for value in given for word in ("-o", value)))
+    assert "Write  reused" in pinned.out and f"  look   {shown.url}\n" in pinned.out
+    assert "View run" not in pinned.out + pinned.err, "said once is enough"
 
 
 needs_browser = pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())

@@ -64,7 +64,8 @@ def closing(report: Report, resume: str) -> Iterator[tuple[str, str]]:
     yield f"\n{head} in {quantities.duration(report.seconds)}", style
     if report.ok:
         yield f"  files  {report.artifact_dir}", ""
-        yield f"  look   {program.name()} ui", ""
+        on_server = report.tracking_uri.startswith("http")
+        yield f"  look   {report.tracking_uri if on_server else f'{program.name()} ui'}", ""
         return
     yield f"  {report.error}", "red"
     for task in report.tasks:
