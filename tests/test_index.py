@@ -318,3 +318,13 @@ def test_who_waits_says_for_whom(root: Path, caplog: pytest.LogCaptureFixture) -
             thread.join(0.01)
     thread.join(10)
     assert f"T waits: run first (process {os.getpid()} on " in caplog.text
+
+
+def test_who_made_something_first_stays_known_for_it(root: Path) -> None:
+    published(root, "again")
+    found = ReuseIndex(root).find("T", ONE)
+    assert found is not None and found.directory == root / "one/T"
+    (root / "one/T/a.txt").unlink()
+    published(root, "third")
+    found = ReuseIndex(root).find("T", ONE)
+    assert found is not None and found.directory == root / "third/T", "the first is damaged"

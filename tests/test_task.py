@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -707,3 +708,47 @@ def test_the_folder_of_a_task_with_no_outputs_is_complete(project: Project) -> N
     report = run(project, "class A(RunTask):\n    def run(self):\n        pass\n", "A")
     assert manifests.read(report.artifact_dir / "A") is not None
     assert Path(report.artifact_dir, "A").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("output = {'a': 'a.txt'}", "output is a method of luigi's; `outputs = {…}` names"),
+        ("input = {'a': 'a.txt'}", "`sources = {…}` names files from outside"),
+        ("requires = [luigi.Task]", "write @requires(…) above the class"),
+        ("source = {'a': 'a.txt'}", "did you mean 'sources'?"),
+    ],
+)
+def test_names_that_mean_something_else_are_refused(line: str, said: str) -> None:
+    name, _, value = line.partition(" = ")
+    with pytest.raises(TypeError, match=re.escape(said)):
+        type("Slip", (RunTask,), {name: eval(value)})
+
+
+def test_slips_in_names_are_told_with_what_there_is(project: Project) -> None:
+    project.pipeline(
+        """
+        from runner import RunTask, TaskConfig
+        class SlipConfig(TaskConfig):
+            window: int = 1
+        class Slip(RunTask):
+            config: SlipConfig
+            outputs = {"plot": "plot.png"}
+            def run(self):
+                try:
+                    self.outputs["plt"]
+                except KeyError as error:
+                    assert "Slip has no output 'plt'; it has plot; did you" in str(error)
+                assert not hasattr(self.config, "height")
+                self.config.windw
+        class Luigis(RunTask):
+            def output(self):
+                import luigi
+                return luigi.LocalTarget("a.txt")
+        """,
+        task="Slip",
+    )
+    assert "SlipConfig has no key 'windw'; did you mean 'window'?" in project.command(code=1).out
+    told = project.command("Luigis", code=2).err
+    assert "Luigis: output() names a.txt, which would lie in the working directory" in told
+    assert 'write outputs = {"name": "a.txt"}' in told

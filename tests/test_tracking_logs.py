@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import mlflow
+import pytest
 
 from tests.conftest import Project
 
@@ -232,3 +233,33 @@ def test_what_was_set_before_the_run_is_set_after_it(project: Project) -> None:
     assert project.client.get_run(inner.run_id).data.metrics == {"written": 5, "counted": 5}
     assert project.client.get_run(outer.info.run_id).data.metrics == {"outer": 1}
     assert "RUNNER_RUN_ID" not in os.environ
+
+
+@pytest.mark.parametrize("value", ["'abc'", "None"])
+def test_a_metric_that_mlflow_refuses_is_nobodys(project: Project, value: str) -> None:
+    task = """
+        from runner import RunTask
+        import mlflow
+
+        class One(RunTask):
+            outputs = {"one": "one.txt"}
+            def run(self):
+                mlflow.log_metric("good", 1)
+                try:
+                    mlflow.log_metric("good", VALUE)
+                except mlflow.MlflowException:
+                    self.outputs["one"].write_text("refused")
+
+        class Two(RunTask):
+            def requires(self):
+                return One()
+            def run(self):
+                mlflow.log_metric("bad", VALUE)
+    """
+    project.pipeline(task.replace("VALUE", value), task="Two")
+    done = project.command(code=1)
+    assert "Two   failed" in done.out and "good 1" in done.out and "bad" not in done.out
+    assert "continue" in done.out and "cli/tables.py" not in done.err
+    (run,) = project.runs()
+    assert run.data.metrics == {"good": 1}
+    assert (next(project.root.glob("mlruns/*/*/artifacts/report.html"))).exists()

@@ -16,9 +16,6 @@ import luigi
 from runner.config.schema import explain, shown
 from runner.errors import GraphError, did_you_mean
 
-if TYPE_CHECKING:
-    pass
-
 _config_classes: WeakKeyDictionary[type, type[BaseModel] | None] = WeakKeyDictionary()
 
 TaskClass = TypeVar("TaskClass", bound=type[luigi.Task])
@@ -42,6 +39,15 @@ class TaskConfig(BaseModel):
 
     def __contains__(self, key: object) -> bool:
         return key in type(self).model_fields
+
+    if not TYPE_CHECKING:  # mypy knows the fields, and finds slips by itself
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                near = did_you_mean(name, type(self).model_fields)
+                raise AttributeError(f"{type(self).__name__} has no key {name!r}{near}") from None
 
 
 class Section(dict[str, Any]):
@@ -88,6 +94,28 @@ def requires(
         return cls
 
     return decorate
+
+
+#: Names of luigi's methods that are easily taken for what a class declares.
+_METHODS = {
+    "output": "`outputs = {…}` names the files that the task writes",
+    "input": "`sources = {…}` names files from outside; self.inputs has all that it reads",
+    "requires": "write @requires(…) above the class, or a method that returns tasks",
+}
+
+
+def check_names(cls: type) -> None:
+    """Refuses what luigi would stumble over later, and a slip that it would pass over.
+
+    Raises:
+        TypeError: a method's name stands for values, or `source` for `sources`.
+    """
+    for name, hint in _METHODS.items():
+        found = vars(cls).get(name)
+        if isinstance(found, Mapping | list | tuple | set | str | type):
+            raise TypeError(f"{cls.__name__}: {name} is a method of luigi's; {hint}")
+    if isinstance(vars(cls).get("source"), Mapping):
+        raise TypeError(f"{cls.__name__}: source means nothing; did you mean 'sources'?")
 
 
 def config_class(cls: type) -> type[BaseModel] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 from luigi.task import flatten
 from runner.artifacts.manifest import NAME as MANIFEST
-from runner.errors import GraphError
+from runner.errors import GraphError, did_you_mean
 
 if TYPE_CHECKING:
     from runner.task import RunTask
@@ -36,7 +36,8 @@ class Outputs:
         if task is None:
             return dict(self._names)
         names = self._checked(self._of(task)) if self._of else self._names
-        return {name: task.directory / path for name, path in names.items()}
+        found = ((name, task.directory / path) for name, path in names.items())
+        return _Paths(task.get_task_family(), found)
 
     @cached_property
     def fixed(self) -> dict[str, str] | None:
@@ -57,6 +58,19 @@ class Outputs:
             if not (isinstance(name, str) and isinstance(path, str | Path)):
                 raise TypeError(f"{self._task}: outputs has {name!r}: {path!r}; a path is expected")
         return names
+
+
+class _Paths(dict[str, Path]):
+    """Paths by name, which says what there is when it is asked for something else."""
+
+    def __init__(self, task: str, paths: Iterable[tuple[str, Path]]) -> None:
+        super().__init__(paths)
+        self._task = task
+
+    def __missing__(self, name: str) -> Path:
+        known = f"it has {', '.join(self)}" if self else "it has none"
+        near = did_you_mean(str(name), self)
+        raise KeyError(f"{self._task} has no output {name!r}; {known}{near}")
 
 
 def output_path(text: str | Path, bases: Iterable[Path], task: str, name: str) -> str:
@@ -93,5 +107,10 @@ def target_paths(structure: Any, task: str) -> dict[str, str]:
             raise GraphError(
                 f"{task}: output() has {name!r}, which is no target with a path",
                 "return luigi.LocalTarget objects; a plain luigi.Task may have others",
+            )
+        if not Path(path).is_absolute():
+            raise GraphError(
+                f"{task}: output() names {path}, which would lie in the working directory",
+                f'write outputs = {{"name": "{path}"}} in its place, and to self.outputs["name"]',
             )
     return cast(dict[str, str], paths)

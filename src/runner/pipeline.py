@@ -30,6 +30,11 @@ from runner.task import RunTask
 from runner.tracking import reaper, store
 from runner.tracking.recording import Recorder
 
+_PINNED = (
+    'reuse is "pinned": what was computed before is computed again; '
+    'with [RunConfig] reuse = "auto" it is taken over when nothing changed'
+)
+
 
 def run(request: Request, settings: Settings, listener: Listener | None = None) -> Report:
     """Runs a pipeline, or plans it.
@@ -107,11 +112,15 @@ def _no_garbage() -> Iterator[None]:
 
 
 def _planned(plan: Plan, status: RunStatus = "PLANNED") -> Report:
+    tasks = tuple(summary.task_reports(plan, plan.context, {}, planned=True).values())
+    notes = plan.notes
+    if not plan.reuse.automatic and any(task.expected_seconds is not None for task in tasks):
+        notes = (*notes, _PINNED)
     return Report(
         status=status,
         experiment=plan.context.config.run.experiment_name,
-        tasks=tuple(summary.task_reports(plan, plan.context, {}, planned=True).values()),
+        tasks=tasks,
         results=summary.results(plan, plan.context),
         tracking_uri=plan.location.shown,
-        notes=plan.notes,
+        notes=notes,
     )

@@ -32,7 +32,7 @@ from runner import inputs as task_inputs
 from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
 from runner.context import Placement, RunContext
-from runner.declared import Section, config_class, overlaid, typed
+from runner.declared import Section, check_names, config_class, overlaid, typed
 from runner.errors import GraphError, RunnerError
 from runner.outputs import Outputs, output_path, target_paths
 
@@ -68,6 +68,7 @@ class RunTask(luigi.Task):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        check_names(cls)
         if not isinstance(cls.__dict__.get("config", cls.config), cached_property):
             raise TypeError(
                 f"{cls.__name__}: write `config: <class>` alone; values are in the TOML"

@@ -117,6 +117,10 @@ class Entry:
         except ValueError as error:  # such as a NUL in a path
             return str(error)
 
+    def is_as(self, manifest: Manifest) -> bool:
+        """Whether the same was published and logged."""
+        return (self.content, self.metrics) == (manifest.content, manifest.metrics)
+
     def records(self) -> list[DynamicRecord]:
         return [DynamicRecord(task=t, params=dict(p), digest=d) for t, p, d in self.dynamic]
 

@@ -80,7 +80,13 @@ class ReuseIndex:
         return None
 
     def add(self, fingerprint: str, directory: Path, manifest: Manifest) -> None:
-        """Makes a published directory known; of several the latest is found."""
+        """Makes a published directory known; of several the latest is found.
+
+        Of several that are the same the first stays: who made something is not who checked it.
+        """
+        first = ReuseIndex.find(self, manifest.task, fingerprint)
+        if first is not None and first.entry.is_as(manifest):
+            return
         inside = directory.is_relative_to(self._root)
         place = directory.relative_to(self._root) if inside else directory
         try:

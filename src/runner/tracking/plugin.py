@@ -18,7 +18,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -65,6 +65,23 @@ class MetricNotes:
                 self.last[metric.key] = metric.value
                 new.append(metric)
         return new
+
+    @contextmanager
+    def noted(self, metrics: Iterable[Any]) -> Iterator[list[Any]]:
+        """Around the call that stores metrics: what the store refuses is not noted."""
+        metrics = list(metrics)
+        before = {m.key: self.last[m.key] for m in metrics if m.key in self.last}
+        new = self.note(metrics)
+        try:
+            yield new
+        except BaseException:
+            for metric in new:
+                self._attempt[metric.key, metric.step] -= 1
+                self._logged[metric.key, metric.step] -= 1
+                self.last.pop(metric.key, None)
+                _points.pop(metric.key, None)
+            self.last |= before
+            raise
 
 
 def build_store(store_uri: str, artifact_uri: str | None = None) -> Any:
@@ -183,23 +200,25 @@ def _run_guards(store: Any, ours: Callable[[], str | None]) -> Iterator[Callable
 def _metric_guards(store: Any, ours: Callable[[], str | None]) -> Iterator[Callable[..., Any]]:
     one, batch, later = store.log_metric, store.log_batch, store.log_batch_async
 
-    def new(run_id: str, metrics: Any) -> Any:
+    def noted(run_id: str, metrics: Any) -> AbstractContextManager[Any]:
         notes = _current_notes()
         if notes is None or run_id != ours():
-            return metrics
-        return notes.note(metrics or [])
+            return nullcontext(metrics)
+        return notes.noted(metrics or [])
 
     @functools.wraps(one)
     def log_metric(run_id: str, metric: Any) -> Any:
-        if new(run_id, [metric]):
-            return one(run_id, metric)
+        with noted(run_id, [metric]) as new:
+            return one(run_id, metric) if new else None
 
     @functools.wraps(batch)
     def log_batch(run_id: str, metrics: Any, params: Any, tags: Any) -> Any:
-        return batch(run_id, new(run_id, metrics), params, tags)
+        with noted(run_id, metrics) as new:
+            return batch(run_id, new, params, tags)
 
     @functools.wraps(later)
     def log_batch_async(run_id: str, metrics: Any, params: Any, tags: Any) -> Any:
-        return later(run_id, new(run_id, metrics), params, tags)
+        with noted(run_id, metrics) as new:
+            return later(run_id, new, params, tags)
 
     yield from (log_metric, log_batch, log_batch_async)
