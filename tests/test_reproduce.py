@@ -125,7 +125,7 @@ class Here:
                 there.setenv(name, value)
             there.setattr(sys, "path", [str(cwd), *python_path, *INSTALLED])
             done = Project(cwd).command(*command[3:], code=None)
-            mlflow.set_tracking_uri(None)  # what was said by the environment stays else
+            mlflow.set_tracking_uri(None)  # or it keeps what `env` says of it
         return subprocess.CompletedProcess(command, done.code, done.out, done.err)
 
     class Popen:
@@ -212,26 +212,26 @@ def test_latest_is_no_reproduction_and_no_failure(quick: Project) -> None:
         assert json.loads(done.out)["run_id"] == first.run_id
 
 
-def test_uncommitted_edits_and_an_untracked_module(tracked: Project) -> None:
-    edit(tracked, "src/tasks/words.py", "text.upper()", "louder(text)")
-    edit(tracked, "src/tasks/words.py", "def shout", "from tasks.new import louder\n\ndef shout")
-    tracked.write("src/tasks/new.py", "def louder(text):\n    return text.upper() + '!!'\n")
-    tracked.run_here()
-    git(tracked.root, "checkout", "-q", ".")
-    (tracked.root / "src/tasks/new.py").unlink()
-    found = verdict(tracked)
+def test_uncommitted_edits_and_an_untracked_module(quick: Project) -> None:
+    edit(quick, "src/tasks/words.py", "text.upper()", "louder(text)")
+    edit(quick, "src/tasks/words.py", "def shout", "from tasks.new import louder\n\ndef shout")
+    quick.write("src/tasks/new.py", "def louder(text):\n    return text.upper() + '!!'\n")
+    quick.run_here()
+    git(quick.root, "checkout", "-q", ".")
+    (quick.root / "src/tasks/new.py").unlink()
+    found = verdict(quick)
     assert statuses(found) == ALL_SAME
-    assert artifact(tracked.runs()[0], "Fit/model.txt").read_text() == "ONE\nTWO!!"
-    assert tracked.runs()[0].data.tags["runner.git.dirty"] == "true"
+    assert artifact(quick.runs()[0], "Fit/model.txt").read_text() == "ONE\nTWO!!"
+    assert quick.runs()[0].data.tags["runner.git.dirty"] == "true"
 
 
-def test_code_and_config_that_were_edited_since(tracked: Project) -> None:
-    tracked.run_here("Clean.rows=3")
-    edit(tracked, "src/tasks/words.py", "upper", "lower")
-    commit(tracked.root)
-    edit(tracked, "src/tasks/words.py", "lower", "title")
-    tracked.write("luigi.toml", CONFIG + "[Clean]\nrows = 1\n")
-    assert statuses(verdict(tracked)) == ALL_SAME
+def test_code_and_config_that_were_edited_since(quick: Project) -> None:
+    quick.run_here("Clean.rows=3")
+    edit(quick, "src/tasks/words.py", "upper", "lower")
+    commit(quick.root)
+    edit(quick, "src/tasks/words.py", "lower", "title")
+    quick.write("luigi.toml", CONFIG + "[Clean]\nrows = 1\n")
+    assert statuses(verdict(quick)) == ALL_SAME
 
 
 def test_an_untracked_input_is_read_where_it_lies(quick: Project) -> None:
@@ -376,19 +376,19 @@ def test_a_run_that_failed_is_compared_as_far_as_it_came(quick: Project) -> None
     assert any("FAILED" in note for note in found.notes)
 
 
-def test_a_run_that_fails_this_time_is_not_reproduced(tracked: Project) -> None:
+def test_a_run_that_fails_this_time_is_not_reproduced(quick: Project) -> None:
     edit(
-        tracked,
+        quick,
         "src/tasks/__init__.py",
         "from pathlib import Path",
         "from pathlib import Path\nLIMIT = int(os.environ['LIMIT'])",
     )
-    edit(tracked, "src/tasks/__init__.py", "shout(text)", "shout(text)[LIMIT:][LIMIT]")
-    commit(tracked.root)
-    tracked.write(".env", "LIMIT=0\n")
-    tracked.run_here()
-    tracked.write(".env", "LIMIT=99\n")
-    found = verdict(tracked)
+    edit(quick, "src/tasks/__init__.py", "shout(text)", "shout(text)[LIMIT:][LIMIT]")
+    commit(quick.root)
+    quick.write(".env", "LIMIT=0\n")
+    quick.run_here()
+    quick.write(".env", "LIMIT=99\n")
+    found = verdict(quick)
     assert not found.reproduced and "IndexError" in found.sentence
     assert statuses(found) == {**ALL_SAME, "Fit/model.txt": "missing", "Fit/plots": "missing"}
 
