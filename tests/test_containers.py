@@ -40,7 +40,6 @@ SEARCH = "/api/2.0/mlflow/experiments/search"
 PATIENCE = 60.0  # seconds
 PROGRAMS = Path(sys.executable).parent
 
-pytestmark = pytest.mark.xdist_group("containers")  # one server for all
 reads_compose = pytest.mark.skipif(
     shutil.which("docker-compose") is None, reason="needs docker-compose: scripts/install-system"
 )
