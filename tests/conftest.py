@@ -263,6 +263,9 @@ def entered(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     path = list(sys.path)
     yield Project(root)
     sys.path[:] = path
+    for name, module in list(sys.modules.items()):  # what lies beside a project, the runner keeps
+        if str(getattr(module, "__file__", "")).startswith(f"{root.parent}{os.sep}"):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -437,6 +437,9 @@ class Batched(luigi.Task):
     n = luigi.IntParameter(batch_method=max)
 
 
+Register._reg.remove(Batched)  # or luigi's own would be taken in every other test of this process
+
+
 @pytest.mark.parametrize(
     ("config", "batched", "kind"),
     [
