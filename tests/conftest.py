@@ -263,9 +263,10 @@ def entered(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     path = list(sys.path)
     yield Project(root)
     sys.path[:] = path
-    for name, module in list(sys.modules.items()):  # what lies beside a project, the runner keeps
-        if str(getattr(module, "__file__", "")).startswith(f"{root.parent}{os.sep}"):
-            del sys.modules[name]
+    for name, module in list(sys.modules.items()):
+        file = Path(getattr(module, "__file__", None) or "/")
+        if file.is_relative_to(root.parent) and not file.is_relative_to(root):
+            del sys.modules[name]  # the runner forgets only what belongs to a project
 
 
 @pytest.fixture
