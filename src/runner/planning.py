@@ -74,20 +74,7 @@ class Plan:
 
     def parameters(self) -> dict[str, Any]:
         """All that is logged as a parameter, by section: as written, with defaults filled in."""
-        config = self.context.config
-        sections = dict(config.written)
-        counts = Counter(task.get_task_family() for task in self.graph.tasks.values())
-        for task in self.graph.tasks.values():
-            family = task.get_task_family()
-            if counts[family] > 1:
-                continue
-            given = task.to_str_params(only_public=True)
-            known: dict[str, Any] = {**given}
-            if isinstance(task, RunTask):
-                known |= task.effective_config()
-            unused = {name: given[name] for name in checks.unused(task, config) if name in given}
-            sections[family] = {**overlaid(known, sections.get(family, {})), **unused}
-        return sections
+        return _parameters(self.graph, self.context.config)
 
 
 def make_plan(
@@ -137,6 +124,20 @@ def make_plan(
     return Plan(graph, tuple(needed), done, *parts)
 
 
+def parameters_of(config: Config, project: ProjectTasks) -> dict[str, Any]:
+    """What a run with a config would log as parameters; inputs need not be there.
+
+    Raises:
+        ConfigError, GraphError: what stands in the way.
+    """
+    folder = roots.planned_dir(store.locate(config), config.root) / PLANNED_RUN
+    context = RunContext(config, run_id="", run_name="", experiment_id="", artifact_dir=folder)
+    with using(context):
+        graph = TaskGraph.of(_root(config, project))
+        checks.check_configs(graph, config)
+        return _parameters(graph, config)
+
+
 def place_dynamic(
     tasks: Iterable[luigi.Task], *, lookup: RunLookup, reuse: Reuse, forced: Collection[str]
 ) -> list[RunTask]:
@@ -150,6 +151,22 @@ def place_dynamic(
     new = [t for i, t in found.items() if i not in context.places and isinstance(t, RunTask)]
     place_all(new, context, lookup, forced, reuse.settle if reuse.automatic else None)
     return new
+
+
+def _parameters(graph: TaskGraph, config: Config) -> dict[str, Any]:
+    sections = dict(config.written)
+    counts = Counter(task.get_task_family() for task in graph.tasks.values())
+    for task in graph.tasks.values():
+        family = task.get_task_family()
+        if counts[family] > 1:
+            continue
+        given = task.to_str_params(only_public=True)
+        known: dict[str, Any] = {**given}
+        if isinstance(task, RunTask):
+            known |= task.effective_config()
+        unused = {name: given[name] for name in checks.unused(task, config) if name in given}
+        sections[family] = {**overlaid(known, sections.get(family, {})), **unused}
+    return sections
 
 
 def _ends_the_walk(task: luigi.Task) -> bool:

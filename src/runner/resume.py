@@ -56,8 +56,8 @@ def find(named: str | None, request: Request, settings: Settings) -> Unfinished:
     """The run that is meant.
 
     Args:
-        named: its id, its name, or how one of them begins; None for the newest that did not
-            finish and was not resumed to the end since.
+        named: its id, its name, how one of them begins, or `latest~1`; None for the newest that
+            did not finish and was not resumed to the end since.
         request: tells config and store, and the experiment that is searched.
 
     Raises:
@@ -70,7 +70,7 @@ def find(named: str | None, request: Request, settings: Settings) -> Unfinished:
     client = store.connect(location)
     lookup = RunLookup(lambda: client, location, Copies(config.root))
     with errors_of(location):
-        run = _named(named, lookup) if named else lookup.by_id(_latest(config, client))
+        run = _named(named, config, lookup) if named else lookup.by_id(_latest(config, client))
     forced = run.tags.get(FORCED_TAG, "").split()
     found = Unfinished(run, tuple(forced), config.run.tracking_uri or "")
     run.fetch_own(SNAPSHOT_NAME)
@@ -125,9 +125,9 @@ def _masked(sections: Mapping[str, Any]) -> list[str]:
     return [key for key, value in flatten(sections) if MASK in value]
 
 
-def _named(name: str, lookup: RunLookup) -> FoundRun:
+def _named(name: str, config: Config, lookup: RunLookup) -> FoundRun:
     try:
-        run = lookup.by_prefix(name)
+        run = lookup.found(lookup.names.find(name, config.run.experiment_name))
     except MissingInputError as error:
         raise UsageError(error.message, error.hint) from None
     said = f"run {run.run_name} ({run.run_id[:8]})"

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runner.report import Report
 
-COMMANDS = ("run", "resume", "why", "reproduce", "gc", "ui")  # a task so called needs it in front
+COMMANDS = (  # a task so called needs it in front
+    *("run", "resume", "why", "runs", "diff", "clone", "reproduce", "gc", "ui"),
+)
 _PLACES = ("RunConfig.tracking_uri", "RunConfig.artifact_root")
 
 

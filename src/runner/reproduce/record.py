@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 REPRODUCES_TAG = "reproduces"  # -> id of the run that a run computed again
-LATEST = "latest"
 
 _MACHINE = "system/"  # metrics that MLflow takes of the machine
 
@@ -127,14 +126,14 @@ class Record:
         return path
 
 
-def find(asked: str, experiment: str, client: MlflowClient, lookup: RunLookup) -> FoundRun:
-    """The run that is asked for: by id, name, the beginning of either, or `latest`.
+def find(asked: str, experiment: str, lookup: RunLookup) -> FoundRun:
+    """The run that is asked for, `latest` being the newest that finished and is no reproduction.
 
     Raises:
         MissingInputError: there is none, or there are several.
         UsageError: it is still running.
     """
-    found = _latest(experiment, client, lookup) if asked == LATEST else lookup.by_prefix(asked)
+    found = lookup.found(lookup.names.find(asked, experiment, _may_be_latest))
     if found.status in ("RUNNING", "SCHEDULED"):
         text = f"the run {found.run_name} ({found.run_id}) is {found.status}"
         raise UsageError(text, "wait for its end")
@@ -156,37 +155,16 @@ def read(run: FoundRun, client: MlflowClient, lookup: RunLookup) -> Record:
     )
 
 
-def made_by(asked: str, pid: int, client: MlflowClient, lookup: RunLookup) -> FoundRun | None:
+def made_by(asked: str, pid: int, lookup: RunLookup) -> FoundRun | None:
     """The newest run that a process opened to reproduce another one."""
-    condition = f"tags.{REPRODUCES_TAG} = '{asked}'"
-    for run in _newest_first(client, [e.experiment_id for e in _experiments(client)], condition):
+    for run in lookup.names.search(f"tags.{REPRODUCES_TAG} = '{asked}'"):
         if run.data.tags.get("runner.process", "").split("/")[1:2] == [str(pid)]:
-            return lookup.by_id(run.info.run_id)
+            return lookup.found(run)
     return None
 
 
-def _latest(experiment: str, client: MlflowClient, lookup: RunLookup) -> FoundRun:
-    found = client.get_experiment_by_name(experiment)
-    ids = [found.experiment_id] if found is not None else []
-    for run in _newest_first(client, ids, "attributes.status = 'FINISHED'"):
-        if REPRODUCES_TAG not in run.data.tags:
-            return lookup.by_id(run.info.run_id)
-    raise MissingInputError(f"the experiment {experiment!r} has no finished run", "start one first")
-
-
-def _newest_first(client: MlflowClient, experiments: list[str], condition: str) -> Any:
-    token = None
-    while experiments:
-        order = ["attributes.start_time DESC"]
-        page = client.search_runs(experiments, condition, order_by=order, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
-
-
-def _experiments(client: MlflowClient) -> list[Any]:
-    return list(client.search_experiments())
+def _may_be_latest(run: Any) -> bool:
+    return run.info.status == "FINISHED" and REPRODUCES_TAG not in run.data.tags
 
 
 def _tasks(

@@ -71,7 +71,7 @@ def reproduce(asked: Asked, settings: Settings) -> Verdict:
         lookup = RunLookup(lambda: client, location, Copies(config.root))
         with store.errors_of(location):
             reaper.reap(client)
-            run = records.find(asked.run, config.run.experiment_name, client, lookup)
+            run = records.find(asked.run, config.run.experiment_name, lookup)
             record = records.read(run, client, lookup)
             verdict = _Reproduction(asked, record, settings, client, location).execute(received)
         received.release()  # what came while the worktree was removed
@@ -143,7 +143,7 @@ class _Reproduction:
         return self._judged(blank, code, pid)
 
     def _judged(self, blank: Verdict, code: int, pid: int) -> Verdict:
-        found = records.made_by(self._record.run.run_id, pid, self._client, self._lookup)
+        found = records.made_by(self._record.run.run_id, pid, self._lookup)
         if found is None:
             text = f"it could not be run again (exit code {code}; see what was said above)"
             return replace(blank, problems=(text,))

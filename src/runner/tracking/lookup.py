@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ from runner.artifacts.copies import Copies, Damaged
 from runner.artifacts.store import ArtifactStore
 from runner.errors import MissingInputError, TrackingError
 from runner.tracking import lineage_table, roots
-from runner.tracking.store import StoreLocation, errors_of
+from runner.tracking.naming import RunNames
+from runner.tracking.store import StoreLocation
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -77,18 +79,22 @@ class FoundRun:
 
 
 class RunLookup:
-    """Answers questions about earlier runs; the store is contacted with the first of them."""
+    """Answers questions about earlier runs; the store is contacted with the first of them.
+
+    Attributes:
+        names: says which run is meant.
+    """
 
     def __init__(
         self, connect: Callable[[], MlflowClient], location: StoreLocation, copies: Copies
     ) -> None:
-        self._connect = connect
+        self.names = RunNames(connect, location)
         self._location = location
         self._copies = copies
 
     def by_id(self, run_id: str) -> FoundRun:
         """Raises MissingInputError when there is no such run."""
-        return self._only([*self._search(f"attributes.run_id = '{_quoted(run_id)}'")], run_id)
+        return self.found(self.names.by_id(run_id))
 
     def by_prefix(self, prefix: str) -> FoundRun:
         """The run whose id or name is, or alone begins with, a prefix.
@@ -96,14 +102,7 @@ class RunLookup:
         Raises:
             MissingInputError: no run, or more than one.
         """
-        text = _quoted(prefix)
-        named = self._search(f"attributes.run_name LIKE '{text}%'")
-        found = {run.run_id: run for run in named if run.run_name.startswith(prefix)}
-        if re.fullmatch(r"[0-9a-f]{1,32}", prefix):
-            every = self._search("")
-            found |= {run.run_id: run for run in every if run.run_id.startswith(prefix)}
-        exact = [run for run in found.values() if prefix in (run.run_id, run.run_name)]
-        return self._only(exact or list(found.values()), prefix)
+        return self.found(self.names.by_prefix(prefix))
 
     def output_folder(self, run: FoundRun, name: str) -> Path:
         """Where a task of a run lies: in the run itself, or where that run took it from.
@@ -135,7 +134,7 @@ class RunLookup:
     def recent_with(self, task: str) -> list[FoundRun]:
         """Some recent runs in which a task is complete, newest first."""
         found: list[FoundRun] = []
-        for run in self._search("", most=_RECENT):
+        for run in map(self.found, islice(self.names.search(page=_RECENT), _RECENT)):
             if task in run.reused or self._completed(run, task):
                 found.append(run)
             if len(found) == _SUGGESTED:
@@ -146,26 +145,8 @@ class RunLookup:
         here = (run.artifact_dir / task / manifests.NAME).is_file()
         return here or (run.store is not None and manifests.NAME in run.store.names(task))
 
-    def _search(self, condition: str, most: int | None = None) -> Iterator[FoundRun]:
-        with errors_of(self._location):
-            client = self._connect()
-            ids = [experiment.experiment_id for experiment in client.search_experiments()]
-            token = None
-            while ids:
-                page = client.search_runs(
-                    ids,
-                    condition,
-                    max_results=most or 1000,
-                    order_by=["attributes.start_time DESC"],
-                    page_token=token,
-                )
-                for run in page:
-                    yield self._found(run)
-                token = page.token
-                if not token or most:
-                    return
-
-    def _found(self, run: Any) -> FoundRun:
+    def found(self, run: Any) -> FoundRun:
+        """A run of MLflow's, and where its artifacts are."""
         uri = run.info.artifact_uri
         return FoundRun(
             run_id=run.info.run_id,
@@ -175,18 +156,3 @@ class RunLookup:
             tags=run.data.tags,
             store=roots.store_of(uri, self._location),
         )
-
-    def _only(self, found: list[FoundRun], asked: str) -> FoundRun:
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            text = f"no run in {self._location.shown} is called {asked!r}"
-            raise MissingInputError(text, "see the runs with: python -m runner ui")
-        names = ", ".join(f"{run.run_name} ({run.run_id[:8]})" for run in found[:5])
-        text = f"{len(found)} runs begin with {asked!r}: {names}"
-        raise MissingInputError(text, "say more of it")
-
-
-def _quoted(text: str) -> str:
-    """A text inside of MLflow's quotes, which know no escape; `by_prefix` checks what it finds."""
-    return re.sub(r"['\"%\\]", "_", text)

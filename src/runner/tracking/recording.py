@@ -188,12 +188,10 @@ class Recorder:
     def _params(self, run_id: str, sections: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
 
-        params = {}
-        for key, value in flatten(sections):
-            text = self.redactor.clean(hide_password(value))
-            params[_key(key)] = _shortened(text, _LONGEST_PARAM)
+        params = parameters(sections, self.redactor)
         for some in _chunks(list(params.items())):
-            self.client.log_batch(run_id, params=[Param(k, v) for k, v in some])
+            cut = [Param(name, _shortened(text, _LONGEST_PARAM)) for name, text in some]
+            self.client.log_batch(run_id, params=cut)
 
     def _clean(self, tags: Mapping[str, str]) -> dict[str, str]:
         return {
@@ -215,6 +213,16 @@ class Recorder:
     def _write(self, path: Path, content: bytes) -> None:
         text = hide_password(content.decode(errors="surrogateescape"))
         path.write_bytes(self.redactor.clean(text).encode(errors="surrogateescape"))
+
+
+def parameters(sections: Mapping[str, Any], redactor: Redactor) -> dict[str, str]:
+    """Every value as MLflow's parameters have it, but for their limit: name -> text."""
+    return {_key(key): redactor.clean(hide_password(value)) for key, value in flatten(sections)}
+
+
+def is_cut(text: str) -> bool:
+    """Whether the value of a parameter may have been too long for MLflow."""
+    return len(text) >= _LONGEST_PARAM and text.endswith("…")
 
 
 def flatten(sections: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""Experiments side by side: runs read back from the store, and config files, compared."""
