@@ -101,8 +101,11 @@ class RunNames:
         """
         if _ID.fullmatch(prefix) and (found := self.by_ids([prefix])):
             return found[0]
-        exact = self._named(_quoted(prefix), lambda name: name == prefix)
-        return self._only(exact or self._beginning_with(prefix), prefix)
+        found = self._beginning_with(prefix)
+        exact = [run for run in found if run.info.run_name == prefix]
+        if len(found) >= _SOME and not exact:  # there may be more than were looked at
+            exact = self._named(_quoted(prefix), lambda name: name == prefix)
+        return self._only(exact or found, prefix)
 
     def search(
         self,
