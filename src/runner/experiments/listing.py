@@ -143,7 +143,7 @@ def _runs(
             raise
         said = " ".join(str(cause).split())
         hint = """it is in MLflow's words: --where "metrics.accuracy > 0.8", or """
-        hint += '''"params.`Trainer.seed` = '1' and attributes.status = 'FINISHED'"'''
+        hint += """--where 'params."Trainer.seed" = "1" and attributes.status = "FINISHED"'"""
         raise UsageError(f"--where {asked.where!r} can't be read: {said}", hint) from None
 
 
