@@ -134,13 +134,9 @@ def _of_run(record: RunRecord, *, everything: bool) -> Column:
     if everything:
         values |= {("metric", name): repr(value) for name, value in record.metrics.items()}
         values |= {("input", name): digest for name, digest in record.inputs.items()}
-        commit = record.run.tags.get("mlflow.source.git.commit", "")
-        patch = b""
-        if record.run.tags.get("runner.git.dirty") == "true":
-            record.run.fetch_own(recording.PATCH_NAME)
-            path = record.run.artifact_dir / recording.PATCH_NAME
-            patch = path.read_bytes() if path.is_file() else b""
-        values |= _code(commit, patch)
+        code = {"commit": record.run.tags.get("mlflow.source.git.commit", "")}
+        code |= changed_files(record)
+        values |= {("code", name): text for name, text in code.items() if text}
     return Column(record.name, record.run.run_id, values)
 
 
@@ -149,16 +145,26 @@ def _of_file(name: str, settings: Settings, *, everything: bool) -> Column:
     values: dict[Key, str] = {("parameter", key): text for key, text in found.items()}
     git = surroundings.git_state(settings.root) if everything else None
     if git is not None:
-        values |= _code(git.commit, git.patch)
+        code = {"commit": git.commit, **_changed(git.patch)}
+        values |= {("code", name): text for name, text in code.items() if text}
     return Column(name, "", values)
 
 
-def _code(commit: str, patch: bytes) -> dict[Key, str]:
-    values: dict[Key, str] = {("code", "commit"): commit} if commit else {}
+def changed_files(record: RunRecord) -> dict[str, str]:
+    """The files that differed from the commit, each with a digest of how."""
+    if record.run.tags.get("runner.git.dirty") != "true":
+        return {}
+    record.run.fetch_own(recording.PATCH_NAME)
+    path = record.run.artifact_dir / recording.PATCH_NAME
+    return _changed(path.read_bytes() if path.is_file() else b"")
+
+
+def _changed(patch: bytes) -> dict[str, str]:
+    named: dict[str, str] = {}
     found = list(_FILE.finditer(patch))
     for match, following in zip_longest(found, found[1:]):
         name = (match[1] or match[2]).decode(errors="replace")
         end = following.start() if following else len(patch)
         digest = sha256(patch[match.end() : end]).hexdigest()[:8]
-        values["code", name] = f"changed ({digest})"
-    return values
+        named[name] = f"changed ({digest})"
+    return named

@@ -17,7 +17,7 @@ from runner.config import Config, to_toml
 from runner.context import RunContext
 from runner.errors import ConfigError, Problem, TrackingError
 from runner.redaction import Redactor, hide_password
-from runner.tracking import reaper, roots, surroundings
+from runner.tracking import origins, reaper, roots, surroundings
 from runner.tracking.store import StoreLocation, errors_of
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ class Recorder:
             "runner.command": surroundings.command_line(),
             TASK_TAG: config.run.task,
             reaper.PROCESS_TAG: reaper.process_tag(),
+            origins.TAG: origins.told(dict(flatten(config.written)), config.origins),
         }
         if config.run.description:
             tags["mlflow.note.content"] = config.run.description
@@ -195,7 +196,7 @@ class Recorder:
 
     def _clean(self, tags: Mapping[str, str]) -> dict[str, str]:
         return {
-            _key(name): _shortened(self.redactor.clean(hide_password(value)), _LONGEST_TAG)
+            key(name): _shortened(self.redactor.clean(hide_password(value)), _LONGEST_TAG)
             for name, value in tags.items()
         }
 
@@ -217,7 +218,7 @@ class Recorder:
 
 def parameters(sections: Mapping[str, Any], redactor: Redactor) -> dict[str, str]:
     """Every value as MLflow's parameters have it, but for their limit: name -> text."""
-    return {_key(key): redactor.clean(hide_password(value)) for key, value in flatten(sections)}
+    return {key(name): redactor.clean(hide_password(value)) for name, value in flatten(sections)}
 
 
 def is_cut(text: str) -> bool:
@@ -238,7 +239,8 @@ def flatten(sections: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield key, value if isinstance(value, str) else text
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
+    """A name as MLflow takes it for a parameter or tag."""
     return _BAD_IN_KEY.sub("_", name)[:_LONGEST_KEY]
 
 
