@@ -41,7 +41,7 @@ OWN_PAGES = [
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[[^]\n]+\]\(([^)\s]+)\)")
 _SPANS = re.compile(r"`([^`\n]+)`")
-_OPTION = re.compile(r"(?<![\w-])(--?[a-z][a-z-]*)")
+_OPTION = re.compile(r"(?<![\w=-])(--?[a-z][a-z-]*)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
