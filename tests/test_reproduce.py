@@ -158,7 +158,9 @@ def edit(project: Project, name: str, old: str, new: str) -> None:
     path = project.root / name
     text = path.read_text()
     assert old in text
+    other = path.stat().st_mtime - 10  # Python sees no edit of the same size in the same second
     path.write_text(text.replace(old, new))
+    os.utime(path, (other, other))
 
 
 def verdict(project: Project, run: str = "latest", **asked: Any) -> Verdict:
@@ -563,7 +565,7 @@ def test_what_stands_in_the_way_is_said_before_anything_runs(tracked: Project) -
 
 def test_runs_that_there_are_not(project: Project) -> None:
     project.pipeline()
-    with pytest.raises(MissingInputError, match="no finished run"):
+    with pytest.raises(MissingInputError, match="there is no latest"):
         verdict(project)
     done = project.command("reproduce", "nosuch", code=3)
     assert done.err.startswith("runner: no run in") and "Traceback" not in done.err

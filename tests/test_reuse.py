@@ -85,7 +85,9 @@ def edit(project: Project, name: str, old: str, new: str) -> None:
     path = project.root / name
     text = path.read_text()
     assert old in text
+    other = path.stat().st_mtime - 10  # Python sees no edit of the same size in the same second
     path.write_text(text.replace(old, new))
+    os.utime(path, (other, other))
 
 
 ALL = ["Clean", "Fit", "Report"]
