@@ -74,3 +74,15 @@ def project_with_runs(with_runs: Project, monkeypatch: pytest.MonkeyPatch) -> It
 def run_id(project: Project, name: str) -> str:
     (found,) = (run for run in project.runs() if run.info.run_name == name)
     return str(found.info.run_id)
+
+
+@pytest.fixture
+def unsafe_run(project_with_runs: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The id of a run whose name holds what a terminal obeys, and a parameter a secret."""
+    monkeypatch.setenv("MY_TOKEN", "hunter2hunter2")
+    client = project_with_runs.client
+    experiment = client.get_experiment_by_name("elsewhere").experiment_id
+    run: str = client.create_run(experiment, run_name="a\x1b[31mb").info.run_id
+    client.log_param(run, "key", "hunter2hunter2")
+    yield run
+    client.delete_run(run)

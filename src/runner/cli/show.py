@@ -44,13 +44,7 @@ def _plain(found: Details) -> dict[str, Any]:
     record = found.record
     values = record.values.items()
     return {
-        "run_id": record.run.run_id,
-        "name": record.run.run_name,
-        "experiment": record.experiment,
-        "task": record.task,
-        "status": record.run.status,
-        "started": record.started.isoformat() if record.started else None,
-        "seconds": record.seconds,
+        **record.as_dict(),
         "config": {k: {"value": v, "from": found.origins.get(k)} for k, v in values},
         "tasks": [vars(task) for task in found.tasks],
         "metrics": dict(record.metrics),

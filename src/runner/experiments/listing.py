@@ -67,13 +67,7 @@ class Listed:
         record = self.record
         changes = [vars(change) for change in self.changes] if self.changes is not None else None
         return {
-            "run_id": record.run.run_id,
-            "name": record.run.run_name,
-            "experiment": record.experiment,
-            "task": record.task,
-            "status": record.run.status,
-            "started": record.started.isoformat() if record.started else None,
-            "seconds": record.seconds,
+            **record.as_dict(),
             "changes": changes,
             "metrics": dict(record.metrics),
             "params": dict(record.values),

@@ -68,6 +68,18 @@ class RunRecord:
             return None
         return (self.ended - self.started).total_seconds()
 
+    def as_dict(self) -> dict[str, Any]:
+        """Which run it is, when it was and what became of it, as plain values for JSON."""
+        return {
+            "run_id": self.run.run_id,
+            "name": self.run.run_name,
+            "experiment": self.experiment,
+            "task": self.task,
+            "status": self.run.status,
+            "started": self.started.isoformat() if self.started else None,
+            "seconds": self.seconds,
+        }
+
     @cached_property
     def values(self) -> Mapping[str, str]:
         """The parameters, with defaults as they were then; what MLflow cut is in the snapshot."""
