@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runner.config import Config
 from runner.errors import RunnerError
@@ -52,6 +52,17 @@ class Placement:
     content: str = ""
 
 
+class Watch(Protocol):
+    """Is told what the tasks of a run log, wherever they run; it travels to them, pickled."""
+
+    def logged(self, metric: str, value: float, step: int) -> None:
+        """A metric was stored.
+
+        Raises:
+            EndedEarly: the run is to end.
+        """
+
+
 @dataclass(frozen=True)
 class RunContext:
     """One run, as its tasks see it.
@@ -69,6 +80,7 @@ class RunContext:
         required: task id -> what its `requires()` returned, while a run is only planned; later it
             may return something else.
         store: where the run's artifacts are sent; None when `artifact_dir` is where they are kept.
+        watch: is told what tasks log.
     """
 
     config: Config
@@ -81,6 +93,7 @@ class RunContext:
     finished: set[str] = field(default_factory=set)
     required: dict[str, Any] = field(default_factory=dict)
     store: ArtifactStore | None = None
+    watch: Watch | None = None
 
 
 _current: ContextVar[RunContext] = ContextVar("runner_context")

@@ -13,6 +13,7 @@
     └── ExecutionError         1   a task took too long, or its worker died
 
     Interrupted                128 + signal; a KeyboardInterrupt, so that it is taken for no failure
+    EndedEarly                 of a trial whose metrics promise nothing; no failure either
 
 Only these become one line on the terminal. Any other exception is a mistake of the runner or of
 the user's code and keeps its traceback.
@@ -128,6 +129,13 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(signal.Signals(signum).name)
         self.signum = signum
         self.exit_code = 128 + signum
+
+
+class EndedEarly(BaseException):
+    """What a task logged says that its run is not worth to be finished.
+
+    It is no Exception, because libraries that log in a training loop go on after those.
+    """
 
 
 def _bracketed(key: str) -> str:

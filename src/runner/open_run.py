@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -31,7 +31,7 @@ from runner.lineage import LineageLog
 from runner.logs import RunLog
 from runner.planning import Plan, place_dynamic
 from runner.report import Report, TaskReport
-from runner.request import Listener
+from runner.request import Listener, Request
 from runner.signals import Signals
 from runner.task import RunTask
 from runner.tracking import surroundings
@@ -51,7 +51,7 @@ class OpenRun:
         recorder: Recorder,
         received: Signals,
         listener: Listener,
-        tags: Mapping[str, str],
+        request: Request,
         engine: Engine | None = None,
     ) -> None:
         self._plan = plan
@@ -60,7 +60,6 @@ class OpenRun:
         self._recorder = recorder
         self._received = received
         self._listener = listener
-        self._tags = {**tags, FORCED_TAG: " ".join(sorted(plan.forced))} if plan.forced else tags
         self._outcomes: dict[str, Outcome] = {}
         self._dynamic: dict[str, luigi.Task] = {}
         self._edges = set(plan.graph.edges())
@@ -69,9 +68,14 @@ class OpenRun:
         self._begun = time.monotonic()
         received.hold()
         with using(plan.context):
-            opened = recorder.open(plan.context.config, plan.parameters())
+            tags = dict(request.tags)
+            if plan.forced:
+                tags[FORCED_TAG] = " ".join(sorted(plan.forced))
+            config, name = plan.context.config, request.run_name
+            opened = recorder.open(config, plan.parameters(), tags, name)
         places = moved(plan.context.places, plan.context.artifact_dir, opened.artifact_dir)
-        self._context = replace(opened, places=places, families=plan.context.families)
+        families = plan.context.families
+        self._context = replace(opened, places=places, families=families, watch=request.watch)
         self._lineage = LineageLog(recorder, self._context, self._task_reports)
         self._maker = Maker(
             run_id=opened.run_id,
@@ -88,7 +92,6 @@ class OpenRun:
         try:
             self._received.release()
             log.to_file(self._context.artifact_dir / LOG_NAME)
-            self._recorder.log(self._context.run_id, tags=self._tags)
             self._lineage.add(self._plan.graph.tasks[i] for i in self._plan.needed)
             with using(self._context):
                 self._listener.opened(self._context, self._names_to_run())
@@ -96,8 +99,9 @@ class OpenRun:
                 succeeded = self._work()
                 succeeded = succeeded and _really_complete(self._plan.graph)
             self._received.hold()
-            status = "FINISHED" if succeeded else "FAILED"
-            error = "" if succeeded else self._what_failed()
+            early = [o.error for o in self._outcomes.values() if o.early]
+            status = "KILLED" if early else "FINISHED" if succeeded else "FAILED"
+            error = early[0] if early else "" if succeeded else self._what_failed()
         except Interrupted as interrupted:
             self._received.hold()
             status, error = "KILLED", f"stopped by {interrupted}"

@@ -61,7 +61,7 @@ def run(request: Request, settings: Settings, listener: Listener | None = None) 
             adopt_mlflow()
             reaper.reap(client)
             recorder = Recorder(client, plan.location, redactor)
-            opened = OpenRun(plan, recorder, received, listener or Silent(), request.tags, engine)
+            opened = OpenRun(plan, recorder, received, listener or Silent(), request, engine)
             return opened.execute(log)
 
 

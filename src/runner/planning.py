@@ -19,6 +19,7 @@ from runner.artifacts.copies import Copies
 from runner.artifacts.placement import place_all
 from runner.artifacts.store import is_remote
 from runner.config import Config
+from runner.config.schema import SWEEP
 from runner.context import RunContext, current, using
 from runner.declared import overlaid
 from runner.errors import (
@@ -154,7 +155,7 @@ def place_dynamic(
 
 
 def _parameters(graph: TaskGraph, config: Config) -> dict[str, Any]:
-    sections = dict(config.written)
+    sections = {name: table for name, table in config.written.items() if name != SWEEP}
     counts = Counter(task.get_task_family() for task in graph.tasks.values())
     for task in graph.tasks.values():
         family = task.get_task_family()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from runner.config import Overrides
-from runner.context import RunContext
+from runner.context import RunContext, Watch
 from runner.engine.outcome import Outcome
 
 
@@ -24,6 +24,8 @@ class Request:
         record: open an MLflow run even when nothing has to run.
         verify: compare the digest of every file that is reused, not its size alone.
         tags: tags of the run, beside those of the config.
+        run_name: of a run whose config gives it no name.
+        watch: is told what tasks log, and may end the run.
     """
 
     files: Sequence[Path]
@@ -33,6 +35,8 @@ class Request:
     record: bool = False
     verify: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+    run_name: str | None = None
+    watch: Watch | None = None
 
 
 class Listener(Protocol):

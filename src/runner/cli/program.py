@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from runner.report import Report
 
 COMMANDS = (  # a task so called needs it in front
-    *("run", "resume", "why", "runs", "show", "diff", "clone", "reproduce", "gc", "ui"),
+    *("run", "resume", "why", "runs", "show", "diff", "clone", "sweep", "reproduce", "gc", "ui"),
 )
 _PLACES = ("RunConfig.tracking_uri", "RunConfig.artifact_root")
 
@@ -27,6 +27,11 @@ def name() -> str:
     python = Path(sys.executable)
     words = ["python" if _found("python") == python else str(python), "-m", "runner"]
     return shlex.join(words)
+
+
+def command(*words: str, files: Iterable[str] = ()) -> str:
+    """A command of this program, with the config files that were named."""
+    return " ".join([name(), *map(shlex.quote, [*words, *_each("-c", files)])])
 
 
 def go_on(params: Mapping[str, Any], report: Report) -> str:

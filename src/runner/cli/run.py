@@ -76,10 +76,10 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     """Run TASK (default: the one that the config names) and all that it requires."""
     settings, chosen = project(files)
     changes = list(overrides)
-    changes += [] if task is None else [f"RunConfig.task={_toml(task)}"]
-    changes += [] if run_name is None else [f"RunConfig.run_name={_toml(run_name)}"]
+    changes += [] if task is None else [f"RunConfig.task={as_toml(task)}"]
+    changes += [] if run_name is None else [f"RunConfig.run_name={as_toml(run_name)}"]
     changes += ["RunConfig.reuse=pinned"] if no_reuse else []
-    changes += [] if engine is None else [f"RunConfig.engine={_toml(engine)}"]
+    changes += [] if engine is None else [f"RunConfig.engine={as_toml(engine)}"]
     changes += [] if workers is None else [f"RunConfig.workers={workers}"]
     params = click.get_current_context().params
 
@@ -144,7 +144,8 @@ def document(asked: bool, redactor: Redactor) -> Iterator[Callable[[dict[str, An
             raise
 
 
-def _toml(text: str) -> str:
+def as_toml(text: str) -> str:
+    """A string as TOML has it."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

@@ -17,3 +17,8 @@ def shown(value: str | None) -> str:
 def shortened(text: str, longest: int) -> str:
     """The text with its end cut off; whole when `longest`, in characters, is 0."""
     return text if not longest or len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def number(value: float) -> str:
+    """A number with the digits that people compare."""
+    return f"{value:.4g}"

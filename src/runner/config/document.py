@@ -114,7 +114,7 @@ class Document:
     def override(self, changes: Overrides) -> None:
         """Applies ``Task.key=value`` changes, from the command line or a mapping."""
         if isinstance(changes, Mapping):
-            pairs = [(_dotted(n), n, self._plain(n, v)) for n, v in changes.items()]
+            pairs = [(dotted(n), n, self._plain(n, v)) for n, v in changes.items()]
         else:
             pairs = [self._split(change) for change in changes]
         for key, name, value in pairs:
@@ -183,7 +183,7 @@ def _at_equals(change: str) -> tuple[tuple[str, ...] | None, str, str]:
     """Key, its text and the value's; the first ``=`` that is not inside of a quoted key."""
     end = change.find("=")
     while end >= 0:
-        key = _dotted(change[:end]) if end < _LONGEST_KEY else None
+        key = dotted(change[:end]) if end < _LONGEST_KEY else None
         if key is not None:
             return key, change[:end], change[end + 1 :]
         quoted = end < _LONGEST_KEY and _QUOTES.intersection(change[:end])
@@ -191,7 +191,7 @@ def _at_equals(change: str) -> tuple[tuple[str, ...] | None, str, str]:
     return None, change, ""
 
 
-def _dotted(name: Any) -> tuple[str, ...] | None:
+def dotted(name: Any) -> tuple[str, ...] | None:
     """The parts of a dotted key with a section and at least one more part."""
     if not isinstance(name, str) or "\n" in name:
         return None

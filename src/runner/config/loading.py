@@ -15,7 +15,16 @@ from pydantic import ValidationError
 from runner import settings as environment
 from runner.config.document import COMMAND_LINE, Document, Overrides
 from runner.config.model import Config, SectionCheck
-from runner.config.schema import LUIGI_SECTIONS, PATHS, RUN, RunConfig, check_paths, explain
+from runner.config.schema import (
+    LUIGI_SECTIONS,
+    PATHS,
+    RUN,
+    SWEEP,
+    RunConfig,
+    check_paths,
+    explain,
+)
+from runner.config.swept import checked_sweep
 from runner.errors import ConfigError, ProjectCodeError, did_you_mean
 from runner.settings import Settings
 
@@ -24,6 +33,7 @@ TaskSections = Callable[[Sequence[str]], Mapping[str, SectionCheck]]
 
 _VARIABLE = re.compile(r"\$(\$|)\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NEAR = 0.8
+_OWN = (RUN, PATHS, SWEEP)
 
 
 def load(
@@ -57,17 +67,20 @@ def load(
     run = _checked_run(document, data)
     for key, text in check_paths(data.get(PATHS, {})):
         document.problem(_origin(document, f"{PATHS}.{key}"), f"{PATHS}.{key}", text)
-    _check_sections(document, data, _known_tasks(document, run, tasks))
+    known = _known_tasks(document, run, tasks)
+    _check_sections(document, data, known)
+    sweep = checked_sweep(data, known, lambda key, text: _problem(document, key, text))
     if document.problems or run is None:
         raise ConfigError(document.problems)
     return Config(
         root=settings.root,
         run=run,
         paths=data.get(PATHS, {}),
-        sections={name: table for name, table in data.items() if name not in (RUN, PATHS)},
+        sections={name: table for name, table in data.items() if name not in _OWN},
         written=written,
         origins=document.origins,
         files=tuple(files),
+        sweep=sweep,
     )
 
 
@@ -136,7 +149,7 @@ def _check_sections(
     document: Document, data: Mapping[str, Any], tasks: Mapping[str, SectionCheck] | None
 ) -> None:
     for name in data:
-        if name in (RUN, PATHS) or name in LUIGI_SECTIONS:
+        if name in _OWN or name in LUIGI_SECTIONS:
             continue
         where = _origin(document, name)
         if tasks is None:
@@ -157,7 +170,7 @@ def _known_section(name: str, tasks: Mapping[str, SectionCheck]) -> str:
     inside = next((family for family in tasks if family.startswith(f"{name}.")), None)
     if inside is not None:
         return f'; a task in a namespace has its section as ["{inside}"], with the quotes'
-    return did_you_mean(name, [RUN, PATHS, *tasks, *sorted(LUIGI_SECTIONS)])
+    return did_you_mean(name, [*_OWN, *tasks, *sorted(LUIGI_SECTIONS)])
 
 
 def _misspelt_pins(
@@ -169,6 +182,10 @@ def _misspelt_pins(
         if near and key not in tasks:
             text = f"neither a task nor a named input; did you mean {names[near[0]]!r}?"
             yield f"{PATHS}.{key}", text
+
+
+def _problem(document: Document, key: str, text: str) -> None:
+    document.problem(_origin(document, key), key, text)
 
 
 def _origin(document: Document, key: str) -> str:

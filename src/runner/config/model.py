@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.config.schema import RunConfig
+from runner.config.sweep import SweepConfig
 
 #: Judges the values of one task's section: yields (key, what is wrong) pairs.
 SectionCheck = Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]]
@@ -27,6 +28,7 @@ class Config:
             This is what is logged.
         origins: `Section.key` -> the file or layer that the value came from.
         files: the config files, in order.
+        sweep: the checked `[Sweep]`, where there is one.
     """
 
     root: Path
@@ -36,6 +38,7 @@ class Config:
     written: Mapping[str, Any]
     origins: Mapping[str, str]
     files: tuple[Path, ...] = field(default=())
+    sweep: SweepConfig | None = None
 
     def section(self, name: str) -> dict[str, Any]:
         """The values of a task's section; empty when the config has none."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from runner.errors import did_you_mean
 
-RUN, PATHS = "RunConfig", "PathConfig"
+RUN, PATHS, SWEEP = "RunConfig", "PathConfig", "Sweep"
 
 #: Sections that belong to luigi itself and its contrib modules; their keys are luigi's affair.
 LUIGI_SECTIONS = frozenset(

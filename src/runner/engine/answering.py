@@ -27,7 +27,7 @@ from runner.engine.attempt import Attempt
 from runner.engine.call import Answer, Call, Session
 from runner.engine.limits import alarm
 from runner.engine.outcome import text_of, users_part
-from runner.errors import RunnerError
+from runner.errors import EndedEarly, RunnerError
 from runner.graph import tasks_in
 from runner.logs import adopt_mlflow, records
 from runner.task import RunTask
@@ -183,8 +183,9 @@ def _run(data: bytes) -> RunContext:
 
 
 def _describe(error: BaseException, said: Answer) -> None:
-    said.error_text = str(error) if isinstance(error, RunnerError) else text_of(error)
-    said.traceback = "" if isinstance(error, RunnerError) else users_part(error, __file__)
+    on_purpose = isinstance(error, RunnerError | EndedEarly)
+    said.error_text = str(error) if on_purpose else text_of(error)
+    said.traceback = "" if on_purpose else users_part(error, __file__)
     try:
         said.error = pickle.dumps(error)
         pickle.loads(said.error)

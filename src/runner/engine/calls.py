@@ -41,6 +41,7 @@ class Calls:
             experiment_id=context.experiment_id,
             artifact_dir=context.artifact_dir,
             store=context.store,
+            watch=context.watch,
         )
         self._run = pickle.dumps(slim)
 

@@ -18,7 +18,7 @@ from runner.engine.attempt import Attempt, Written, sole_writer
 from runner.engine.limits import alarm, retries_of, timeout_of
 from runner.engine.outcome import Outcome, text_of, users_part
 from runner.engine.shared import Shared
-from runner.errors import GraphError, RunnerError
+from runner.errors import EndedEarly, GraphError, RunnerError
 from runner.graph import tasks_in
 from runner.task import RunTask
 from runner.tracking.plugin import MetricNotes
@@ -225,18 +225,22 @@ class Execution:
 
     def _fail(self, error: BaseException) -> None:
         self._pause()
-        self.outcome.status = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+        self.outcome.early = isinstance(error, EndedEarly)
+        stopped = isinstance(error, KeyboardInterrupt | EndedEarly)
+        self.outcome.status = "stopped" if stopped else "failed"
         self.outcome.error, self.outcome.traceback = self._described(error)
         self.outcome.metrics = dict(self._notes.last)
         if isinstance(self._task, RunTask):
             partial = publish.partial_of(self._task.placement.directory)
-            if partial.is_dir() and any(partial.iterdir()):
+            if self.outcome.early:
+                publish.discard_partial(self._task.placement.directory)
+            elif partial.is_dir() and any(partial.iterdir()):
                 self.outcome.kept = partial
             elif partial.is_dir():
                 partial.rmdir()
 
     def _described(self, error: BaseException) -> tuple[str, str]:
         """An error as text, and the user's part of its traceback."""
-        if isinstance(error, RunnerError):
+        if isinstance(error, RunnerError | EndedEarly):
             return str(error), ""
         return text_of(error), users_part(error, __file__)

@@ -22,6 +22,7 @@ class Outcome:
         error: the exception that ended it, as text with its type.
         traceback: the user's part of it; empty when the runner itself refused something.
         kept: where a failed task's unfinished files are.
+        early: what it logged ended it.
     """
 
     task: luigi.Task
@@ -33,6 +34,7 @@ class Outcome:
     error: str = ""
     traceback: str = ""
     kept: Path | None = None
+    early: bool = False
 
 
 def users_part(error: BaseException, own: str) -> str:

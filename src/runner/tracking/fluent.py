@@ -83,12 +83,14 @@ def task_logs(context: RunContext, notes: MetricNotes) -> Iterator[None]:
         _begin_again(context)
     before = {name: dict(settings) for name, settings in _autologging().items()} if loaded else {}
     uri = _tracking_uri() if loaded else None
+    notes.watch = context.watch
     try:
         with plugin.noting(notes):
             yield
             if "mlflow" in sys.modules:
                 _flush()
     finally:
+        notes.watch = None
         if "mlflow" in sys.modules:
             _set_back(before, uri)
 

@@ -20,7 +20,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.context import Watch
 
 RUN_VARIABLE = "RUNNER_RUN_ID"  # tells child processes of a task which run is theirs,
 STORE_VARIABLE = "RUNNER_RUN_STORE"  # and in which store it is
@@ -37,10 +40,12 @@ class MetricNotes:
 
     Attributes:
         last: the last value of each metric.
+        watch: is told what is stored.
     """
 
     def __init__(self) -> None:
         self.last: dict[str, float] = {}
+        self.watch: Watch | None = None
         self._logged: Counter[tuple[str, int]] = Counter()
         self._attempt: Counter[tuple[str, int]] = Counter()
 
@@ -82,6 +87,9 @@ class MetricNotes:
                 _points.pop(metric.key, None)
             self.last |= before
             raise
+        if self.watch is not None:
+            for metric in new:
+                self.watch.logged(metric.key, metric.value, metric.step)
 
 
 def build_store(store_uri: str, artifact_uri: str | None = None) -> Any:

@@ -43,7 +43,9 @@ def reap(client: MlflowClient) -> list[str]:
         if _alive(run.data.tags.get(PROCESS_TAG, "")):
             continue
         children = f"attributes.status = 'RUNNING' AND {_PARENT} = '{run.info.run_id}'"
-        for dead in (run, *_all(client.search_runs, experiment_ids=ids, filter_string=children)):
+        inside = _all(client.search_runs, experiment_ids=ids, filter_string=children)
+        # A trial of a sweep may have a process of its own.
+        for dead in (run, *(child for child in inside if state(child.data.tags) != "alive")):
             client.set_terminated(dead.info.run_id, status="KILLED")
             reaped.append(dead.info.run_id)
         name = run.info.run_name

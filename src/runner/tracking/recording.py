@@ -56,12 +56,20 @@ class Recorder:
         self.redactor = redactor
         self._sent: set[str] = set()
 
-    def open(self, config: Config, sections: Mapping[str, Any]) -> RunContext:
+    def open(
+        self,
+        config: Config,
+        sections: Mapping[str, Any],
+        tags: Mapping[str, str] | None = None,
+        name: str | None = None,
+    ) -> RunContext:
         """Starts the run.
 
         Args:
             config: the run's config.
             sections: every value to log as a parameter, by section, `${VAR}` unexpanded.
+            tags: of the run, beside those that every run has.
+            name: of the run, where the config gives it none.
 
         Raises:
             TrackingError: the store refuses.
@@ -73,8 +81,8 @@ class Recorder:
             self._check_artifact_root(experiment, config)
             run = self.client.create_run(
                 experiment.experiment_id,
-                tags=self._tags(config, git),
-                run_name=config.run.run_name,
+                tags={**self._tags(config, git), **self._clean(tags or {})},
+                run_name=config.run.run_name or name,
             )
             self._params(run.info.run_id, sections)
         folder = roots.artifact_dir(run.info.artifact_uri, run.info.run_id, config.root)

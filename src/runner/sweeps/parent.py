@@ -1,0 +1,129 @@
+"""The parent run of a sweep: what its trials are told, and the page that shows them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.config import Config, to_toml
+from runner.config.document import Document
+from runner.config.schema import SWEEP
+from runner.config.sweep import SweepConfig
+from runner.context import using
+from runner.errors import UsageError
+from runner.planning import Plan
+from runner.redaction import MASK
+from runner.sweeps.report import TrialReport
+from runner.tracking import reaper, surroundings
+from runner.tracking.recording import SNAPSHOT_NAME, Recorder, Status, flatten
+from runner.tracking.store import errors_of
+
+BEST_NAME = "best.toml"
+SWEEP_TAG = "runner.sweep"  # the method; tells a sweep from other runs
+TRIAL_TAG = "runner.trial"  # the number, on a trial's run
+_STORE_KEY = "RunConfig.tracking_uri"
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The parent run of a sweep.
+
+    Attributes:
+        recorder: writes to the store.
+        config: of the sweep.
+        artifact_dir: of the run, on this machine.
+        store: where the run's artifacts are sent, if they are.
+    """
+
+    recorder: Recorder
+    config: Config
+    run_id: str
+    run_name: str
+    artifact_dir: Path
+    store: Any = None
+
+    @property
+    def sweep(self) -> SweepConfig:
+        """What is asked for."""
+        assert self.config.sweep is not None
+        return self.config.sweep
+
+    @property
+    def snapshot(self) -> Path:
+        """The config that every trial starts from, whatever becomes of the files meanwhile."""
+        return self.artifact_dir / SNAPSHOT_NAME
+
+    def trial_name(self, number: int) -> str:
+        """Of a trial's run."""
+        return f"{self.run_name}-{number}"
+
+    def best_config(self, best: TrialReport) -> Path:
+        """Writes the config of the best trial."""
+        document = Document(self.config.root)
+        text = self.snapshot.read_text(encoding="utf-8")
+        document.data = tomllib.loads(text)
+        document.override({**best.params, "RunConfig.reuse": "auto"})
+        path = self.artifact_dir / BEST_NAME
+        self.write(BEST_NAME, to_toml(document.data))
+        return path
+
+    def write(self, name: str, text: str) -> None:
+        """Writes a file of the run; it takes the place of an earlier one at once."""
+        path = self.artifact_dir / name
+        new = path.with_name(f".{name}.new")
+        new.write_text(self.recorder.redactor.clean(text), encoding="utf-8")
+        new.replace(path)
+        if self.store is not None:
+            self.store.upload([(path, name)])
+
+    def tags(self) -> dict[str, str]:
+        """Of the run, as they are now."""
+        with errors_of(self.recorder.location):
+            found: dict[str, str] = self.recorder.client.get_run(self.run_id).data.tags
+        return found
+
+    def log_best(self, value: float, step: int) -> None:
+        """The best value so far, which MLflow draws over the number of trials that are done."""
+        with errors_of(self.recorder.location):
+            self.recorder.client.log_metric(self.run_id, self.sweep.metric, value, step=step)
+
+    def take_over(self) -> None:
+        """Makes this process the one that the run belongs to."""
+        tags = {**surroundings.host_tags(), reaper.PROCESS_TAG: reaper.process_tag()}
+        self.recorder.log(self.run_id, tags=tags)
+        with errors_of(self.recorder.location):
+            self.recorder.client.update_run(self.run_id, status="RUNNING")
+
+    def close(self, status: Status, tags: Mapping[str, str]) -> None:
+        """Ends the run."""
+        self.recorder.close(self.run_id, status, tags)
+
+
+def open_parent(plan: Plan, recorder: Recorder, run_name: str | None) -> Parent:
+    """Starts the parent run of a sweep.
+
+    Raises:
+        UsageError: a secret stands in the config, and so the trials could not be told of it.
+        TrackingError: the store refuses.
+    """
+    config = plan.context.config
+    assert config.sweep is not None
+    hidden = [key for key, text in flatten(config.written) if recorder.redactor.clean(text) != text]
+    if set(hidden) - {_STORE_KEY}:
+        text = f"{hidden[0]} holds a secret, which is masked where trials read their config"
+        raise UsageError(text, "put it into .env, and write ${NAME} in its place")
+    with using(plan.context):
+        sections = {**plan.parameters(), SWEEP: config.written.get(SWEEP, {})}
+        opened = recorder.open(config, sections, {SWEEP_TAG: config.sweep.method}, run_name)
+    run = (opened.run_id, opened.run_name, opened.artifact_dir, opened.store)
+    return Parent(recorder, opened.config, *run)
+
+
+def store_override(snapshot: Path, tracking_uri: str) -> dict[str, str]:
+    """Says where the store is, if the address in a snapshot is masked."""
+    text = snapshot.read_text(encoding="utf-8")
+    values = dict(flatten(tomllib.loads(text)))
+    return {_STORE_KEY: tracking_uri} if MASK in values.get(_STORE_KEY, "") else {}
