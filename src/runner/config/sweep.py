@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -54,7 +55,9 @@ class Range(BaseModel):
         if step is None or (self.high - self.low) / step >= _MOST:
             return None
         count = math.floor((self.high - self.low) / step + 1e-9) + 1
-        return [self.low + number * step for number in range(count)]
+        low, step = Decimal(str(self.low)), Decimal(str(step))  # 0.1 + 0.2 is 0.3 for people
+        kind = int if self.whole else float
+        return [kind(low + number * step) for number in range(count)]
 
     def problem(self) -> str:
         """What is wrong with it; empty when nothing is."""

@@ -25,12 +25,15 @@ class Session:
         path: `sys.path` of the run, the project's folders first; empty leaves a worker its own.
         code: the folder that stands for the project's, where a worker got a copy of its modules.
         environment: variables that the run's own process has, and a worker may lack.
+        made: when, in ns since the epoch: a worker that stays enters anew for each run, because the
+            project's code may have changed.
     """
 
     process: tuple[str, int]
     config: Config
     path: tuple[str, ...]
     environment: Mapping[str, str]
+    made: int
     code: Path | None = None
 
 

@@ -7,6 +7,7 @@ import os
 import pickle
 import socket
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ _THREADS = (
     "OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS BLIS_NUM_THREADS "
     "VECLIB_MAXIMUM_THREADS NUMEXPR_NUM_THREADS NUMBA_NUM_THREADS"
 ).split()
+
+
+_kept: dict[Any, WarmPool] | None = None
 
 
 @contextmanager
@@ -61,6 +65,19 @@ def opened(config: Config, to_run: int) -> Iterator[Engine | None]:
         engine.close()
 
 
+@contextmanager
+def kept_warm() -> Iterator[None]:
+    """Inside, the worker processes of one run serve the next one, too."""
+    global _kept  # noqa: PLW0603  workers belong to the process, and outlive the values of a run
+    outer, _kept = _kept, {}
+    try:
+        yield
+    finally:
+        for pool in _kept.values():
+            pool.stop()
+        _kept = outer
+
+
 class Processes:
     """Worker processes on this machine.
 
@@ -77,8 +94,11 @@ class Processes:
         self.stopped = False
         path = tuple(sys.path)
         threads = thread_limits(workers)
-        self._pool = WarmPool(workers, lambda: Slot(threads, path))
-        self._pool.prepare(min(workers, to_run), prepare, session)
+        self._kind = (workers, path, tuple(threads.items()))
+        kept = None if _kept is None else _kept.pop(self._kind, None)
+        self._pool = kept or WarmPool(workers, lambda: Slot(threads, path))
+        if kept is None:
+            self._pool.prepare(min(workers, to_run), prepare, session)
 
     def ask(self, call: Call, task: luigi.Task) -> Answer:
         try:
@@ -92,7 +112,10 @@ class Processes:
         self._pool.stop()
 
     def close(self) -> None:
-        self._pool.stop()
+        if _kept is None or self.stopped or self._kind in _kept:
+            self._pool.stop()
+        else:
+            _kept[self._kind] = self._pool
 
 
 class AnyExecutor:
@@ -153,6 +176,7 @@ def _session(config: Config) -> Session:
         config=config,
         path=tuple(sys.path),
         environment=_environment(),
+        made=time.time_ns(),
     )
 
 

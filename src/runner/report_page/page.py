@@ -27,9 +27,7 @@ def render(facts: Facts, clean: Callable[[str], str]) -> str:
         clean: masks secrets; called with every text before it is escaped.
     """
 
-    def safe(text: str) -> str:
-        return _UNSAFE.sub("�", clean(text))
-
+    safe = safe_with(clean)
     images = plots.embedded(facts.images)
     report = replace(facts.report, tasks=())  # they are in the facts by their ids
     values = content(cleaned(replace(facts, report=report, images=()), safe))
@@ -38,14 +36,25 @@ def render(facts: Facts, clean: Callable[[str], str]) -> str:
     return str(_template().render(values))
 
 
+def safe_with(clean: Callable[[str], str]) -> Callable[[str], str]:
+    """What is done to every text before it is escaped."""
+    return lambda text: _UNSAFE.sub("�", clean(text))
+
+
 @cache
 def _template() -> Any:
+    text = (files(__package__) / "report.html.jinja").read_text(encoding="utf-8")
+    return environment().from_string(text)
+
+
+@cache
+def environment() -> Any:
+    """Makes templates that escape all values, with `style` for the pages of runs."""
     from jinja2 import Environment, StrictUndefined
 
-    here = files(__package__)
-    environment = Environment(
+    found = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    style = (here / "report.css").read_text(encoding="utf-8")
-    environment.globals["style"] = f"{marks.COLOURS}{marks.STYLE}\n{style}"
-    return environment.from_string((here / "report.html.jinja").read_text(encoding="utf-8"))
+    style = (files(__package__) / "report.css").read_text(encoding="utf-8")
+    found.globals["style"] = f"{marks.COLOURS}{marks.STYLE}\n{style}"
+    return found

@@ -128,7 +128,8 @@ class Conductor:
             self._drawn = time.monotonic()
 
     def _draw(self, trials: Sequence[TrialReport], status: str) -> None:
-        text = page.render(self._parent, trials, self._best(trials), status)
+        shares = {} if status == "RUNNING" else self._study.importance()
+        text = page.render(self._parent, trials, self._best(trials), status, shares)
         self._parent.write(page.NAME, text)
 
     def _close(self, status: SweepStatus, error: str) -> None:
@@ -139,8 +140,17 @@ class Conductor:
             self._parent.best_config(best)
             tags |= {f"best.{key}": str(value) for key, value in best.params.items()}
             tags["best.run"] = best.run_name
+            tags["mlflow.note.content"] = self._note(best)
         self._draw(trials, status)
         self._parent.close(status, tags)
+
+    def _note(self, best: TrialReport) -> str:
+        """What MLflow shows above the parent run, in Markdown."""
+        said = self._parent.config.run.description
+        head = f"**Best {self._parent.sweep.metric}: {best.value:.6g}** in `{best.run_name}`"
+        rows = [f"| {key} | {value} |" for key, value in best.params.items()]
+        table = ["| key | value |", "| --- | --- |", *rows]
+        return "\n\n".join([*([said] if said else []), head, "\n".join(table)])
 
     def _report(self, status: SweepStatus, signum: int | None) -> SweepReport:
         trials = self._study.reports()

@@ -145,6 +145,21 @@ class Study:
         found = [t for t in self._frozen() if _GONE not in t.user_attrs]
         return tuple(sorted((self._report(t) for t in found), key=lambda trial: trial.number))
 
+    def importance(self) -> dict[str, float]:
+        """How much of the differences each key explains: shares; empty where it can't be told.
+
+        By fANOVA (Hutter, Hoos and Leyton-Brown, ICML 2014), as Optuna computes it.
+        """
+        from optuna.importance import get_param_importances
+
+        if len({trial.value for trial in self.reports() if trial.state == "done"}) < 2:
+            return {}
+        try:
+            return dict(get_param_importances(self._study))
+        except (ImportError, RuntimeError, ValueError) as error:
+            _log.info("the importance of keys can't be told: %s", error)
+            return {}
+
     def _again(self, trial: FrozenTrial, *, died: bool) -> None:
         from optuna import create_trial
         from optuna.exceptions import UpdateFinishedTrialError

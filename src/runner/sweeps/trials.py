@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from runner import pipeline
 from runner.context import RunContext
+from runner.engine import engines
 from runner.engine.outcome import Outcome
 from runner.errors import Interrupted, RunnerError, TrackingError, UsageError, did_you_mean
 from runner.report import Report
@@ -75,25 +76,26 @@ class Participant:
             RunnerError: the store can't be used any more.
         """
         try:
-            while True:
-                self.study.reap()
-                taken = self.study.take() if time.monotonic() < until else None
-                if taken is not None:
-                    signum = self._run(taken)
-                    if signum is not None:
-                        return signum
-                self._look()
-                if taken is None:
-                    if not any(trial.state == "running" for trial in self.study.reports()):
-                        return None
-                    time.sleep(_LOOK)
+            with engines.kept_warm():
+                return self._until_none_is_left(until)
         except Interrupted as interrupted:
             return interrupted.signum
 
-    def _look(self) -> None:
-        trials = self.study.reports()
-        self.listener.looked(trials)
-        self.note(trials)
+    def _until_none_is_left(self, until: float) -> int | None:
+        while True:
+            self.study.reap()
+            taken = self.study.take() if time.monotonic() < until else None
+            if taken is not None:
+                signum = self._run(taken)
+                if signum is not None:
+                    return signum
+            trials = self.study.reports()
+            self.listener.looked(trials)
+            self.note(trials)
+            if taken is None:
+                if not any(trial.state == "running" for trial in trials):
+                    return None
+                time.sleep(_LOOK)
 
     def _run(self, taken: Taken) -> int | None:
         try:
