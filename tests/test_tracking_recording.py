@@ -10,7 +10,8 @@ import pytest
 
 from runner.errors import TrackingError
 from runner.redaction import Redactor
-from runner.tracking.recording import Recorder, flatten
+from runner.tracking.params import flatten
+from runner.tracking.recording import Recorder
 from runner.tracking.roots import local_folder
 from runner.tracking.store import StoreLocation
 from tests.conftest import Project

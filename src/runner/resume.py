@@ -22,7 +22,8 @@ from runner.request import Request
 from runner.settings import Settings
 from runner.tracking import reaper, store
 from runner.tracking.lookup import FORCED_TAG, RESUMES_TAG, FoundRun, RunLookup
-from runner.tracking.recording import SNAPSHOT_NAME, TASK_TAG, flatten
+from runner.tracking.params import flatten
+from runner.tracking.recording import SNAPSHOT_NAME, TASK_TAG
 from runner.tracking.store import errors_of
 
 if TYPE_CHECKING:

@@ -29,11 +29,6 @@ def name() -> str:
     return shlex.join(words)
 
 
-def command(*words: str, files: Iterable[str] = ()) -> str:
-    """A command of this program, with the config files that were named."""
-    return " ".join([name(), *map(shlex.quote, [*words, *_each("-c", files)])])
-
-
 def go_on(params: Mapping[str, Any], report: Report) -> str:
     """The command that goes on with a run that was given by `run` and did not finish."""
     from runner.resume import is_resumable
@@ -45,9 +40,24 @@ def go_on(params: Mapping[str, Any], report: Report) -> str:
 
 def resume(params: Mapping[str, Any], report: Report) -> str:
     """``runner resume``, with what says in which store the run is."""
-    places = [o for o in params["overrides"] if o.partition("=")[0].strip() in _PLACES]
-    words = ["resume", report.run_id, *_each("-c", params["files"]), *_each("-o", places)]
+    return command("resume", report.run_id, *_of_store(params))
+
+
+def resume_sweep(params: Mapping[str, Any], run_id: str) -> str:
+    """``runner sweep --resume``, likewise."""
+    return command("sweep", "--resume", run_id, *_of_store(params))
+
+
+def command(*words: str) -> str:
+    """A command of this program."""
     return " ".join([name(), *map(shlex.quote, words)])
+
+
+def _of_store(params: Mapping[str, Any]) -> Iterator[str]:
+    yield from _each("-c", params["files"])
+    yield from _each(
+        "-o", (o for o in params["overrides"] if o.partition("=")[0].strip() in _PLACES)
+    )
 
 
 def _with_pins(params: Mapping[str, Any], report: Report) -> str:

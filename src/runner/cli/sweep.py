@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +13,9 @@ from runner.cli.run import as_toml, document
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
+    from runner.settings import Settings
     from runner.sweeps.report import SweepReport
+    from runner.sweeps.trials import SweepListener
 
 
 @click.command(short_help="Try many values of a config, and find the best.")
@@ -51,10 +54,6 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     Each trial is a run of its own inside of the sweep's; SWEEP is the name or id of that, or
     `latest`.
     """
-    from runner.cli.sweep_display import SweepDisplay
-    from runner.logs import console
-    from runner.redaction import Redactor
-
     again = resume or join
     if (resume and join) or (again and (task or run_name or parallel)):
         raise UsageError("--resume and --join take the sweep as it was started: name only that")
@@ -62,32 +61,44 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     changes = list(overrides)
     changes += [] if task is None else [f"RunConfig.task={as_toml(task)}"]
     changes += [] if parallel is None else [f"Sweep.parallel={parallel}"]
+
+    def start(listener: SweepListener) -> SweepReport:
+        from runner.request import Request
+        from runner.sweeps import sweep
+
+        asked = Request(chosen, changes, run_name=run_name)
+        if resume:
+            return sweep.resume(resume, asked, settings, listener)
+        if join:
+            return sweep.join(join, asked, settings, listener)
+        return sweep.start(asked, settings, listener)
+
+    return carry_out(start, settings, click.get_current_context().params)
+
+
+def carry_out(
+    start: Callable[[SweepListener], SweepReport], settings: Settings, params: Mapping[str, Any]
+) -> int:
+    """Runs trials, shows them, and returns the exit code.
+
+    Args:
+        start: the sweep, for a listener.
+        params: of the command: `quiet`, `verbose`, `as_json`, `files` and `overrides`.
+    """
+    from runner.cli.sweep_display import SweepDisplay
+    from runner.logs import console
+    from runner.redaction import Redactor
+
+    quiet, as_json = params["quiet"], params["as_json"]
+    level = "ERROR" if quiet else "INFO" if params["verbose"] else settings.log_level
     redactor = Redactor(settings.secrets)
-    level = "ERROR" if quiet else "INFO" if verbose else settings.log_level
     display = SweepDisplay(quiet=quiet or as_json, redactor=redactor)
     with document(as_json, redactor) as write:
         with display, console(display.log_line, level, redactor):
-            from runner.request import Request
-            from runner.sweeps import sweep
-
-            asked = Request(chosen, changes, run_name=run_name)
-            if resume:
-                report = sweep.resume(resume, asked, settings, display)
-            elif join:
-                report = sweep.join(join, asked, settings, display)
-            else:
-                report = sweep.start(asked, settings, display)
+            report = start(display)
         write(report.as_dict())
     if not as_json:
-        display.report(report, _go_on(report, files))
-    return _exit_code(report)
-
-
-def _go_on(report: SweepReport, files: tuple[str, ...]) -> str:
-    return program.command("sweep", "--resume", report.run_name, files=files)
-
-
-def _exit_code(report: SweepReport) -> int:
+        display.report(report, program.resume_sweep(params, report.run_id))
     if report.signum is not None:
         return 128 + report.signum
     return 0 if report.ok else 1

@@ -155,7 +155,7 @@ class SweepDisplay:
             value = number(best.value or 0.0)
             yield f"  best   {report.metric} {value} in trial {best.number}, {best.run_name}", ""
             yield f"         {self._values(best.params)}", ""
-            config = program.command(files=[str(report.best_config)])
+            config = program.command("-c", str(report.best_config))
             yield f"  run it {config}", ""
         yield f"  look   {report.artifact_dir / 'report.html'}", ""
         if report.status == "KILLED" or over < len(report.trials):

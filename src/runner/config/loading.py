@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,14 @@ def load(
         overrides: ``Task.key=value`` strings, the value in TOML syntax (a bare word is a string),
             or a mapping of `Task.key` to plain values.
         settings: what the environment says; default: read now.
-        tasks: imports modules and tells which sections their tasks take. Without it the sections
-            of tasks are not judged.
+        tasks: tells which sections the tasks of modules take; without it they are not judged.
 
     Raises:
         ConfigError: everything that is wrong, each with file, section and key.
-        ProjectCodeError: a module of the project can't be imported.
+        ProjectCodeError: a module can't be imported.
     """
     settings = settings or environment.load()
-    files = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
+    files = [Path(p) for p in ([path] if isinstance(path, str | Path) else path)]
     document = _read(files, settings.root)
     document.override(overrides)
     written = deepcopy(document.data)
@@ -66,10 +66,10 @@ def load(
     _add_environment(document, data, settings)
     run = _checked_run(document, data)
     for key, text in check_paths(data.get(PATHS, {})):
-        document.problem(_origin(document, f"{PATHS}.{key}"), f"{PATHS}.{key}", text)
-    known = _known_tasks(document, run, tasks)
-    _check_sections(document, data, known)
-    sweep = checked_sweep(data, known, lambda key, text: _problem(document, key, text))
+        _problem(document, f"{PATHS}.{key}", text)
+    sections = _known_tasks(document, run, tasks)
+    _check_sections(document, data, sections)
+    sweep = checked_sweep(data, sections, partial(_problem, document))
     if document.problems or run is None:
         raise ConfigError(document.problems)
     return Config(

@@ -21,7 +21,8 @@ from runner.experiments import files
 from runner.experiments.records import Records
 from runner.redaction import MASK
 from runner.settings import CONFIG_NAME, Settings
-from runner.tracking.recording import SNAPSHOT_NAME, flatten
+from runner.tracking.params import flatten
+from runner.tracking.recording import SNAPSHOT_NAME
 
 _BOM = "\ufeff"
 

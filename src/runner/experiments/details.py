@@ -11,7 +11,7 @@ from runner.config.values import parse
 from runner.errors import RunnerError
 from runner.experiments.differences import changed_files
 from runner.experiments.records import Records, RunRecord
-from runner.tracking import origins, recording
+from runner.tracking import origins, params, recording
 from runner.tracking.lookup import REUSED_TAG
 
 _LINKS = {"resumes": "resumes", "reproduces": "reproduces"}  # tag -> how it is told
@@ -89,10 +89,10 @@ def _origins(record: RunRecord) -> dict[str, str]:
     record.run.fetch_own(recording.SNAPSHOT_NAME)
     try:
         text = (record.run.artifact_dir / recording.SNAPSHOT_NAME).read_text(encoding="utf-8")
-        written = origins.read(record.run.tags, dict(recording.flatten(parse(text))))
+        written = origins.read(record.run.tags, dict(params.flatten(parse(text))))
     except (OSError, ValueError):
         return {}
-    known = {recording.key(name): origin for name, origin in written.items()}
+    known = {params.key(name): origin for name, origin in written.items()}
     return {name: known.get(name, "default") for name in record.values}
 
 

@@ -12,7 +12,7 @@ from runner.errors import ConfigError, ProjectCodeError
 from runner.project_code import ProjectTasks
 from runner.redaction import Redactor
 from runner.settings import Settings
-from runner.tracking import recording
+from runner.tracking import params
 
 _SUFFIX = ".toml"
 
@@ -39,7 +39,7 @@ def parameters(path: Path, settings: Settings) -> dict[str, str]:
     config = configs.load(path, settings=settings, tasks=project.sections)
     luigi_parser.fill(config.sections)
     sections = planning.parameters_of(config, project)
-    return recording.parameters(sections, Redactor(settings.secrets))
+    return params.parameters(sections, Redactor(settings.secrets))
 
 
 def check_changes(path: Path, changes: Sequence[str], settings: Settings) -> None:

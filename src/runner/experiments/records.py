@@ -16,7 +16,7 @@ from runner.config.values import parse
 from runner.errors import MissingInputError, UsageError
 from runner.redaction import Redactor
 from runner.settings import Settings
-from runner.tracking import recording, store
+from runner.tracking import params, recording, store
 from runner.tracking.lookup import FoundRun, RunLookup
 from runner.tracking.naming import Accept, RunNames
 
@@ -83,10 +83,10 @@ class RunRecord:
     @cached_property
     def values(self) -> Mapping[str, str]:
         """The parameters, with defaults as they were then; what MLflow cut is in the snapshot."""
-        cut = [name for name, text in self.params.items() if recording.is_cut(text)]
+        cut = [name for name, text in self.params.items() if params.is_cut(text)]
         if not cut:
             return self.params
-        whole = recording.parameters(_snapshot(self.run), Redactor())
+        whole = params.parameters(_snapshot(self.run), Redactor())
         return {**self.params, **{name: whole[name] for name in cut if name in whole}}
 
 

@@ -27,7 +27,7 @@ from runner.settings import Settings
 from runner.signals import Signals
 from runner.tracking import reaper, store
 from runner.tracking.lookup import RunLookup
-from runner.tracking.recording import flatten
+from runner.tracking.params import flatten
 from runner.tracking.store import StoreLocation
 
 if TYPE_CHECKING:

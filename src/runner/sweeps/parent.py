@@ -18,7 +18,8 @@ from runner.planning import Plan
 from runner.redaction import MASK
 from runner.sweeps.report import TrialReport
 from runner.tracking import reaper, surroundings
-from runner.tracking.recording import SNAPSHOT_NAME, Recorder, Status, flatten
+from runner.tracking.params import flatten
+from runner.tracking.recording import SNAPSHOT_NAME, Recorder, Status
 from runner.tracking.store import errors_of
 
 BEST_NAME = "best.toml"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +15,7 @@ from runner.config import Config, to_toml
 from runner.context import RunContext
 from runner.errors import ConfigError, Problem, TrackingError
 from runner.redaction import Redactor, hide_password
-from runner.tracking import origins, reaper, roots, surroundings
+from runner.tracking import origins, params, reaper, roots, surroundings
 from runner.tracking.store import StoreLocation, errors_of
 
 if TYPE_CHECKING:
@@ -33,12 +31,8 @@ PATCH_NAME = "git.patch"
 PACKAGES_NAME = "pip-freeze.txt"
 TASK_TAG = "runner.task"
 
-_LONGEST_PARAM = 6000  # characters; these five are MLflow's limits
-_LONGEST_TAG = 8000
-_LONGEST_KEY = 250
-_BATCH = 100
+_BATCH = 100  # these two are MLflow's limits
 _METRICS = 900  # of a batch, in which there may be a hundred tags too
-_BAD_IN_KEY = re.compile(r"[^\w\-. :/]")
 
 
 class Recorder:
@@ -76,36 +70,27 @@ class Recorder:
             ConfigError: the experiment was deleted.
         """
         git = surroundings.git_state(config.root)
+        own = {**self._tags(config, git), **self._clean(tags or {})}
         with errors_of(self.location):
-            experiment = self._experiment(config)
-            self._check_artifact_root(experiment, config)
-            run = self.client.create_run(
-                experiment.experiment_id,
-                tags={**self._tags(config, git), **self._clean(tags or {})},
-                run_name=config.run.run_name or name,
-            )
+            run = self._created(config, own, name)
             self._params(run.info.run_id, sections)
-        folder = roots.artifact_dir(run.info.artifact_uri, run.info.run_id, config.root)
-        store = roots.store_of(run.info.artifact_uri, self.location)
+        info = run.info
+        folder = roots.artifact_dir(info.artifact_uri, info.run_id, config.root)
+        store = roots.store_of(info.artifact_uri, self.location)
         try:
             self._write_own(folder, config, git)
             if store is not None:
                 scratch(config.root)
                 self._sent = send_files(folder, store)
         except TrackingError as error:
-            self.close(run.info.run_id, "FAILED", {"runner.error": error.message})
+            self.close(info.run_id, "FAILED", {"runner.error": error.message})
             raise
         except OSError as error:
-            self.close(run.info.run_id, "FAILED", {"runner.error": str(error)})
+            self.close(info.run_id, "FAILED", {"runner.error": str(error)})
             text = f"the run's artifact folder {folder} can't be written: {error.strerror}"
             raise TrackingError(text, "check [RunConfig] artifact_root") from error
         return RunContext(
-            config=config,
-            run_id=run.info.run_id,
-            run_name=run.info.run_name,
-            experiment_id=str(experiment.experiment_id),
-            artifact_dir=folder,
-            store=store,
+            config, info.run_id, info.run_name, str(info.experiment_id), folder, store=store
         )
 
     def log(
@@ -141,6 +126,12 @@ class Recorder:
             send_files(context.artifact_dir, context.store, but=self._sent)
         except (TrackingError, OSError) as error:
             _log.warning("the log of this run stays on this machine: %s", error)
+
+    def _created(self, config: Config, tags: dict[str, str], name: str | None) -> Any:
+        experiment = self._experiment(config)
+        self._check_artifact_root(experiment, config)
+        name = config.run.run_name or name
+        return self.client.create_run(experiment.experiment_id, tags=tags, run_name=name)
 
     def _experiment(self, config: Config) -> Any:
         from mlflow.exceptions import MlflowException
@@ -183,7 +174,7 @@ class Recorder:
             "runner.command": surroundings.command_line(),
             TASK_TAG: config.run.task,
             reaper.PROCESS_TAG: reaper.process_tag(),
-            origins.TAG: origins.told(dict(flatten(config.written)), config.origins),
+            origins.TAG: origins.told(dict(params.flatten(config.written)), config.origins),
         }
         if config.run.description:
             tags["mlflow.note.content"] = config.run.description
@@ -197,14 +188,16 @@ class Recorder:
     def _params(self, run_id: str, sections: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
 
-        params = parameters(sections, self.redactor)
-        for some in _chunks(list(params.items())):
-            cut = [Param(name, _shortened(text, _LONGEST_PARAM)) for name, text in some]
+        found = params.parameters(sections, self.redactor)
+        for some in _chunks(list(found.items())):
+            cut = [Param(name, params.shortened(text, params.LONGEST)) for name, text in some]
             self.client.log_batch(run_id, params=cut)
 
     def _clean(self, tags: Mapping[str, str]) -> dict[str, str]:
         return {
-            key(name): _shortened(self.redactor.clean(hide_password(value)), _LONGEST_TAG)
+            params.key(name): params.shortened(
+                self.redactor.clean(hide_password(value)), params.LONGEST_TAG
+            )
             for name, value in tags.items()
         }
 
@@ -222,38 +215,6 @@ class Recorder:
     def _write(self, path: Path, content: bytes) -> None:
         text = hide_password(content.decode(errors="surrogateescape"))
         path.write_bytes(self.redactor.clean(text).encode(errors="surrogateescape"))
-
-
-def parameters(sections: Mapping[str, Any], redactor: Redactor) -> dict[str, str]:
-    """Every value as MLflow's parameters have it, but for their limit: name -> text."""
-    return {key(name): redactor.clean(hide_password(value)) for name, value in flatten(sections)}
-
-
-def is_cut(text: str) -> bool:
-    """Whether the value of a parameter may have been too long for MLflow."""
-    return len(text) >= _LONGEST_PARAM and text.endswith("…")
-
-
-def flatten(sections: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every value as (`Section.key.…`, text); strings as they are, lists as JSON."""
-    for section, values in sections.items():
-        waiting = [(section, values)]
-        while waiting:
-            key, value = waiting.pop()
-            if isinstance(value, Mapping) and value:
-                waiting.extend((f"{key}.{name}", inner) for name, inner in value.items())
-            elif key != section:
-                text = json.dumps(value, default=str, ensure_ascii=False)
-                yield key, value if isinstance(value, str) else text
-
-
-def key(name: str) -> str:
-    """A name as MLflow takes it for a parameter or tag."""
-    return _BAD_IN_KEY.sub("_", name)[:_LONGEST_KEY]
-
-
-def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _chunks(items: list[Any], size: int = _BATCH) -> Iterable[list[Any]]:
