@@ -21,7 +21,15 @@ from runner.redaction import MASK
 from runner.request import Request
 from runner.settings import Settings
 from runner.tracking import reaper, store
-from runner.tracking.lookup import FORCED_TAG, RESUMES_TAG, FoundRun, RunLookup
+from runner.tracking.lookup import (
+    FORCED_TAG,
+    REPEAT_TAG,
+    RESUMES_TAG,
+    SWEEP_TAG,
+    FoundRun,
+    RunLookup,
+)
+from runner.tracking.naming import is_child
 from runner.tracking.params import flatten
 from runner.tracking.recording import SNAPSHOT_NAME, TASK_TAG
 from runner.tracking.store import errors_of
@@ -132,6 +140,10 @@ def _named(name: str, config: Config, lookup: RunLookup) -> FoundRun:
     except MissingInputError as error:
         raise UsageError(error.message, error.hint) from None
     said = f"run {run.run_name} ({run.run_id[:8]})"
+    if SWEEP_TAG in run.tags:
+        raise UsageError(f"{said} is a sweep", f"go on with it: sweep --resume {run.run_id}")
+    if REPEAT_TAG in run.tags:
+        raise UsageError(f"{said} is of several; repeat it, and what is done is taken over")
     if run.status == "FINISHED":
         raise UsageError(f"{said} is finished: nothing is left to resume")
     if run.status == "RUNNING" and reaper.state(run.tags) == "alive":
@@ -148,9 +160,14 @@ def _latest(config: Config, client: MlflowClient) -> str:
         before = run.data.tags.get(RESUMES_TAG, "")
         if run.info.status == "FINISHED" or run.info.run_id in ended:
             ended.add(before)
-        elif TASK_TAG in run.data.tags and not _maybe_alive(run):
+        elif TASK_TAG in run.data.tags and not _in_a_sweep(run) and not _maybe_alive(run):
             return str(run.info.run_id)
     raise UsageError(f"no run of the experiment {name!r} is unfinished", "name one: resume RUN")
+
+
+def _in_a_sweep(run: Any) -> bool:
+    """Those are gone on with together."""
+    return bool({SWEEP_TAG, REPEAT_TAG} & set(run.data.tags)) or is_child(run)
 
 
 def _maybe_alive(run: Any) -> bool:

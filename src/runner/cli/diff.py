@@ -11,7 +11,7 @@ from runner.cli.run import document
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
-    from runner.experiments.differences import Differences
+    from runner.experiments.differences import Differences, Row
     from runner.redaction import Redactor
 
 
@@ -62,6 +62,7 @@ def _print(found: Differences, redactor: Redactor, *, as_csv: bool, as_table: bo
     from runner.cli.display import stdout
     from runner.cli.text import safe, safe_line
     from runner.cli.values import shown
+    from runner.experiments.chance import MARK
 
     out = stdout()
     if as_csv or not (as_table or out.is_terminal):
@@ -73,14 +74,22 @@ def _print(found: Differences, redactor: Redactor, *, as_csv: bool, as_table: bo
     if not found.rows:
         out.print("nothing differs")
         return
+
+    def cell(row: Row, at: int) -> Text:
+        value = row.values[at]
+        text = safe_line(redactor.clean(shown(value)))
+        near = row.inside and row.inside[at] is not None
+        return Text(f"{text} {MARK}" if near else text, style="dim" if value is None else "")
+
     cells = [
         [
             Text(safe_line(redactor.clean(row.shown))),
-            *(
-                Text(safe_line(redactor.clean(shown(value))), style="dim" if value is None else "")
-                for value in row.values
-            ),
+            *(cell(row, at) for at in range(len(row.values))),
         ]
         for row in found.rows
     ]
-    grid.show(out, ["", *map(redactor.clean, found.titles)], cells)
+    titles = [redactor.clean(title) for title in found.titles]
+    grid.show(out, ["", *titles], cells)
+    within = {titles[at] for row in found.rows for at in row.inside if at is not None}
+    for title in sorted(within):
+        out.print(Text(safe_line(f"{MARK} inside the 95 % interval of {title}"), style="dim"))

@@ -14,7 +14,20 @@ if TYPE_CHECKING:
     from runner.report import Report
 
 COMMANDS = (  # a task so called needs it in front
-    *("run", "resume", "why", "runs", "show", "diff", "clone", "sweep", "reproduce", "gc", "ui"),
+    *(
+        "run",
+        "resume",
+        "why",
+        "runs",
+        "show",
+        "diff",
+        "clone",
+        "sweep",
+        "repeat",
+        "reproduce",
+        "gc",
+        "ui",
+    ),
 )
 _PLACES = ("RunConfig.tracking_uri", "RunConfig.artifact_root")
 

@@ -111,6 +111,7 @@ def _print_table(found: Sequence[Listed], metrics: list[str], redactor: Redactor
     from runner import quantities
     from runner.cli.display import stdout
     from runner.cli.text import safe_line
+    from runner.experiments.chance import MARK
 
     if not found:
         return
@@ -132,6 +133,7 @@ def _print_table(found: Sequence[Listed], metrics: list[str], redactor: Redactor
         record = run.record
         age = quantities.age(record.started).removesuffix(" ago") if record.started else ""
         took = "" if record.seconds is None else quantities.duration(record.seconds)
+        near = dict.fromkeys(run.inside, f" {MARK}")
         table.add_row(
             text(record.run.run_name),
             record.run.run_id[:8],
@@ -140,10 +142,13 @@ def _print_table(found: Sequence[Listed], metrics: list[str], redactor: Redactor
             text(record.task),
             text(record.run.status, _STYLES.get(record.run.status, "")),
             took,
-            *(_short(record.metrics.get(name)) for name in metrics),
+            *(f"{_short(record.metrics.get(name))}{near.get(name, '')}" for name in metrics),
             Text("\n").join(map(text, _brief(run.changes))),
         )
-    stdout().print(table)
+    out = stdout()
+    out.print(table)
+    if any(run.inside.intersection(metrics) for run in found):
+        out.print(f"{MARK} no further from the run before than its 95 % interval, or its own")
 
 
 def _brief(changes: Sequence[Change] | None) -> list[str]:

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import Any, Literal
 
 from runner.experiments import files
+from runner.experiments.chance import inside
 from runner.experiments.records import Records, RunRecord
 from runner.settings import Settings
 from runner.tracking import recording, surroundings
@@ -33,11 +34,13 @@ class Column:
         name: of the run, or of the file as it was asked for.
         run_id: empty for a file.
         values: text by kind and key.
+        intervals: half the width of the 95 % interval of each metric that is a mean.
     """
 
     name: str
     run_id: str
     values: Mapping[Key, str] = field(repr=False)
+    intervals: Mapping[str, float] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,14 @@ class Row:
     Attributes:
         name: the key, flat.
         values: one for each column; None where it is missing.
+        inside: of a metric: for each column, that whose interval has the value in it; None where
+            there is no such other one.
     """
 
     kind: Kind
     name: str
     values: tuple[str | None, ...]
+    inside: tuple[int | None, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -83,7 +89,11 @@ class Differences:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; a missing one is None."""
         columns = [{"name": c.name, "run_id": c.run_id or None} for c in self.columns]
-        rows = [{"kind": r.kind, "key": r.name, "values": list(r.values)} for r in self.rows]
+        rows = [
+            {"kind": r.kind, "key": r.name, "values": list(r.values)}
+            | ({"inside": list(r.inside)} if any(i is not None for i in r.inside) else {})
+            for r in self.rows
+        ]
         return {"columns": columns, "rows": rows}
 
 
@@ -120,7 +130,24 @@ def _rows(columns: Sequence[Column]) -> Iterator[Row]:
             c.values.get(key, absent if ("code", "commit") in c.values else None) for c in columns
         )
         if len(set(values)) > 1:
-            yield Row(*key, values)
+            yield Row(*key, values, _inside(key, values, columns))
+
+
+def _inside(
+    key: Key, values: Sequence[str | None], columns: Sequence[Column]
+) -> tuple[int | None, ...]:
+    kind, name = key
+    halves = {at: c.intervals[name] for at, c in enumerate(columns) if name in c.intervals}
+    if kind != "metric" or not halves:
+        return ()
+    numbers = [None if value is None else float(value) for value in values]
+    return tuple(
+        next(
+            (at for at, half in halves.items() if at != of and inside(number, numbers[at], half)),
+            None,
+        )
+        for of, number in enumerate(numbers)
+    )
 
 
 def _rank(key: Key) -> tuple[int, int, str]:
@@ -137,7 +164,7 @@ def _of_run(record: RunRecord, *, everything: bool) -> Column:
         code = {"commit": record.run.tags.get("mlflow.source.git.commit", "")}
         code |= changed_files(record)
         values |= {("code", name): text for name, text in code.items() if text}
-    return Column(record.name, record.run.run_id, values)
+    return Column(record.name, record.run.run_id, values, record.intervals)
 
 
 def _of_file(name: str, settings: Settings, *, everything: bool) -> Column:

@@ -12,12 +12,14 @@ from itertools import islice
 from typing import Any
 
 from runner.errors import TrackingError, UsageError, did_you_mean
+from runner.experiments.chance import inside
 from runner.experiments.records import Records, RunRecord, by_start
 from runner.tracking.naming import is_child
 from runner.tracking.store import errors_of
 
 _MOST = 1000  # runs that MLflow is asked for at once
 _OWN_NAME = "RunConfig.run_name"  # differs wherever runs have names, and is a column of its own
+_SWEEP = "Sweep."
 _CHOSEN = 2  # metrics of a table when none are asked for
 _GLOB = re.compile(r"[*?\[]")
 
@@ -57,10 +59,13 @@ class Listed:
     Attributes:
         changes: against the run before, which is the newest older one of its experiment that the
             list has; None when there is none.
+        inside: metrics that differ from those of that run by no more than the 95 % interval of
+            either, where one of the two is of several seeds.
     """
 
     record: RunRecord
     changes: tuple[Change, ...] | None
+    inside: frozenset[str] = frozenset()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -69,6 +74,7 @@ class Listed:
         return {
             **record.as_dict(),
             "changes": changes,
+            "inside": sorted(self.inside),
             "metrics": dict(record.metrics),
             "params": dict(record.values),
         }
@@ -150,16 +156,30 @@ def _order(sort: str) -> str:
 
 def _with_changes(records: list[RunRecord]) -> list[Listed]:
     before: dict[str, RunRecord] = {}
-    changes: dict[str, tuple[Change, ...] | None] = {}
+    found: dict[str, Listed] = {}
     for record in by_start(records):
         older = before.get(record.experiment_id)
-        changes[record.run.run_id] = None if older is None else tuple(_changes(older, record))
+        if older is None:
+            found[record.run.run_id] = Listed(record, None)
+        else:
+            changes = tuple(_changes(older, record))
+            found[record.run.run_id] = Listed(record, changes, frozenset(_near(older, record)))
         before[record.experiment_id] = record
-    return [Listed(record, changes[record.run.run_id]) for record in records]
+    return [found[record.run.run_id] for record in records]
+
+
+def _near(before: RunRecord, now: RunRecord) -> Iterator[str]:
+    for name in {**before.intervals, **now.intervals}:
+        half = max(before.intervals.get(name, 0.0), now.intervals.get(name, 0.0))
+        if inside(before.metrics.get(name), now.metrics.get(name), half):
+            yield name
 
 
 def _changes(before: RunRecord, now: RunRecord) -> Iterator[Change]:
+    sweeps = [any(key.startswith(_SWEEP) for key in run.values) for run in (before, now)]
     for key in sorted({*before.values, *now.values} - {_OWN_NAME}):
+        if key.startswith(_SWEEP) and not all(sweeps):  # that one is a sweep can be seen elsewhere
+            continue
         if before.values.get(key) != now.values.get(key):
             yield Change(key, before.values.get(key), now.values.get(key))
 

@@ -14,6 +14,7 @@ from runner.artifacts.copies import Copies
 from runner.config import Config
 from runner.config.values import parse
 from runner.errors import MissingInputError, UsageError
+from runner.experiments import chance
 from runner.redaction import Redactor
 from runner.settings import Settings
 from runner.tracking import params, recording, store
@@ -36,6 +37,7 @@ class RunRecord:
         params: as logged: text by name.
         metrics: last values.
         inputs: digest of each dataset that it read, by name.
+        intervals: half the width of the 95 % interval of each metric that is a mean.
     """
 
     run: FoundRun
@@ -46,6 +48,7 @@ class RunRecord:
     params: Mapping[str, str] = field(repr=False)
     metrics: Mapping[str, float] = field(repr=False)
     inputs: Mapping[str, str] = field(repr=False)
+    intervals: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -146,7 +149,8 @@ class Records:
     def record(self, run: Any) -> RunRecord:
         """A run of MLflow's, read."""
         inputs = run.inputs.dataset_inputs if run.inputs else []
-        metrics = run.data.metrics.items()
+        own = {k: v for k, v in run.data.metrics.items() if not k.startswith(_MACHINE)}
+        metrics, intervals = chance.split(own, run.data.tags)
         return RunRecord(
             run=self.lookup.found(run),
             experiment_id=run.info.experiment_id,
@@ -154,8 +158,9 @@ class Records:
             started=_time(run.info.start_time),
             ended=_time(run.info.end_time),
             params=run.data.params,
-            metrics={name: value for name, value in metrics if not name.startswith(_MACHINE)},
+            metrics=metrics,
             inputs={found.dataset.name: found.dataset.digest for found in inputs},
+            intervals=intervals,
         )
 
     def _connect(self) -> Any:

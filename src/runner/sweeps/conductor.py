@@ -104,7 +104,7 @@ class Conductor:
 
     def _participant(self, note: Any) -> Participant:
         parent, run = self._parent, self._parent.config.run
-        overrides: dict[str, Any] = {"RunConfig.reuse": "auto"}
+        overrides: dict[str, Any] = {}
         overrides |= store_override(parent.snapshot, parent.recorder.location.uri)
         if parent.sweep.parallel > 1 and run.engine == "processes" and not run.workers:
             overrides["RunConfig.workers"] = max(engines.cores() // parent.sweep.parallel, 1)

@@ -11,9 +11,9 @@ from runner.config import Config
 from runner.errors import MissingInputError, UsageError
 from runner.request import Request
 from runner.settings import Settings
-from runner.sweeps.parent import SWEEP_TAG, store_override
+from runner.sweeps.parent import store_override
 from runner.tracking import reaper, store
-from runner.tracking.lookup import FoundRun, RunLookup
+from runner.tracking.lookup import SWEEP_TAG, FoundRun, RunLookup
 from runner.tracking.recording import SNAPSHOT_NAME
 from runner.tracking.store import StoreLocation, errors_of
 

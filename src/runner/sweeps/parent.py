@@ -1,4 +1,4 @@
-"""The parent run of a sweep: what its trials are told, and the page that shows them."""
+"""The parent run of several runs of one config: what those are told, and what is kept of them."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import Any
 
 from runner.config import Config, to_toml
 from runner.config.document import Document
-from runner.config.schema import SWEEP
 from runner.config.sweep import SweepConfig
-from runner.context import using
+from runner.context import Watch, using
 from runner.errors import UsageError
 from runner.planning import Plan
 from runner.redaction import MASK
+from runner.request import Request
 from runner.sweeps.report import TrialReport
 from runner.tracking import reaper, surroundings
+from runner.tracking.lookup import TRIAL_TAG
+from runner.tracking.naming import PARENT_TAG
 from runner.tracking.params import flatten
 from runner.tracking.recording import SNAPSHOT_NAME, Recorder, Status
 from runner.tracking.store import errors_of
 
 BEST_NAME = "best.toml"
-SWEEP_TAG = "runner.sweep"  # the method; tells a sweep from other runs
-TRIAL_TAG = "runner.trial"  # the number, on a trial's run
 _STORE_KEY = "RunConfig.tracking_uri"
 
 
 @dataclass(frozen=True)
 class Parent:
-    """The parent run of a sweep.
+    """The parent run of several.
 
     Attributes:
         recorder: writes to the store.
-        config: of the sweep.
+        config: that they have in common.
         artifact_dir: of the run, on this machine.
         store: where the run's artifacts are sent, if they are.
     """
@@ -57,9 +57,16 @@ class Parent:
         """The config that every trial starts from, whatever becomes of the files meanwhile."""
         return self.artifact_dir / SNAPSHOT_NAME
 
-    def trial_name(self, number: int) -> str:
-        """Of a trial's run."""
-        return f"{self.run_name}-{number}"
+    def request(self, number: int, overrides: Mapping[str, Any], watch: Watch | None) -> Request:
+        """What is asked of one of the runs; it has a number for a name."""
+        return Request(
+            files=[self.snapshot],
+            overrides={"RunConfig.reuse": "auto", **overrides},
+            record=True,
+            tags={PARENT_TAG: self.run_id, TRIAL_TAG: str(number)},
+            run_name=f"{self.run_name}-{number}",
+            watch=watch,
+        )
 
     def best_config(self, best: TrialReport) -> Path:
         """Writes the config of the best trial."""
@@ -103,22 +110,30 @@ class Parent:
         self.recorder.close(self.run_id, status, tags)
 
 
-def open_parent(plan: Plan, recorder: Recorder, run_name: str | None) -> Parent:
-    """Starts the parent run of a sweep.
+def open_parent(
+    plan: Plan,
+    recorder: Recorder,
+    run_name: str | None,
+    tags: Mapping[str, str],
+    section: Mapping[str, Any],
+) -> Parent:
+    """Starts the parent run.
+
+    Args:
+        tags: that tell what it is the parent of.
+        section: parameters of it alone, by section.
 
     Raises:
         UsageError: a secret stands in the config, and so the trials could not be told of it.
         TrackingError: the store refuses.
     """
     config = plan.context.config
-    assert config.sweep is not None
     hidden = [key for key, text in flatten(config.written) if recorder.redactor.clean(text) != text]
     if set(hidden) - {_STORE_KEY}:
         text = f"{hidden[0]} holds a secret, which is masked where trials read their config"
         raise UsageError(text, "put it into .env, and write ${NAME} in its place")
     with using(plan.context):
-        sections = {**plan.parameters(), SWEEP: config.written.get(SWEEP, {})}
-        opened = recorder.open(config, sections, {SWEEP_TAG: config.sweep.method}, run_name)
+        opened = recorder.open(config, {**plan.parameters(), **section}, tags, run_name)
     run = (opened.run_id, opened.run_name, opened.artifact_dir, opened.store)
     return Parent(recorder, opened.config, *run)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from runner import config as configs
 from runner import pipeline, signals
+from runner.config.schema import SWEEP
 from runner.errors import UsageError
 from runner.redaction import Redactor
 from runner.request import Listener, Request, Silent
@@ -27,6 +28,7 @@ from runner.sweeps.parent import Parent, open_parent, store_override
 from runner.sweeps.report import SweepReport, TrialReport
 from runner.sweeps.trials import SweepListener
 from runner.tracking import reaper, store
+from runner.tracking.lookup import SWEEP_TAG
 from runner.tracking.recording import Recorder
 
 
@@ -54,7 +56,8 @@ def start(
     """
     with signals.handled():
         plan = pipeline.plan_for(replace(request, dry_run=True), settings)
-        if plan.context.config.sweep is None:
+        config = plan.context.config
+        if config.sweep is None:
             text = "the config has no [Sweep], which says what to try"
             raise UsageError(text, "see docs/sweeps.md for one to begin with")
         optimizer.check_optuna()
@@ -62,7 +65,8 @@ def start(
         client = store.connect(plan.location)
         reaper.reap(client)
         recorder = Recorder(client, plan.location, Redactor(settings.secrets))
-        parent = open_parent(plan, recorder, request.run_name)
+        tags, section = {SWEEP_TAG: config.sweep.method}, {SWEEP: config.written[SWEEP]}
+        parent = open_parent(plan, recorder, request.run_name, tags, section)
         return Conductor(parent, settings, listener or Quiet()).to_the_end()
 
 

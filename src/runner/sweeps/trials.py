@@ -16,13 +16,12 @@ from runner.engine import engines
 from runner.engine.outcome import Outcome
 from runner.errors import Interrupted, RunnerError, TrackingError, UsageError, did_you_mean
 from runner.report import Report
-from runner.request import Listener, Request
+from runner.request import Listener
 from runner.settings import Settings
-from runner.sweeps.parent import TRIAL_TAG, Parent
+from runner.sweeps.parent import Parent
 from runner.sweeps.pruning import Pruner
 from runner.sweeps.report import TrialReport
 from runner.sweeps.study import Study, Taken
-from runner.tracking.naming import PARENT_TAG
 from runner.tracking.store import errors_of
 
 _log = logging.getLogger(__name__)
@@ -100,7 +99,9 @@ class Participant:
     def _run(self, taken: Taken) -> int | None:
         try:
             listener = _Noting(self.listener.began(taken.number, taken.values), self.study, taken)
-            report = pipeline.run(self._request(taken), self.settings, listener)
+            values = {**self.overrides, **taken.values}
+            request = self.parent.request(taken.number, values, self._pruner(taken))
+            report = pipeline.run(request, self.settings, listener)
         except TrackingError:
             self.study.give_back(taken)
             raise
@@ -115,16 +116,6 @@ class Participant:
             return report.signum
         self._end(taken, report)
         return None
-
-    def _request(self, taken: Taken) -> Request:
-        return Request(
-            files=[self.parent.snapshot],
-            overrides={**self.overrides, **taken.values},
-            record=True,
-            tags={PARENT_TAG: self.parent.run_id, TRIAL_TAG: str(taken.number)},
-            run_name=self.parent.trial_name(taken.number),
-            watch=self._pruner(taken),
-        )
 
     def _pruner(self, taken: Taken) -> Pruner | None:
         sweep = self.parent.sweep

@@ -26,6 +26,10 @@ REUSED_TAG = "reused."  # + task -> the run, or the directory, that it was taken
 PLACED_TAG = "placed."  # + task -> the directory outside of every run that it was written to
 FREED_TAG = "runner.freed"  # the day on which outputs of the run were freed
 RESUMES_TAG = "resumes"  # the run that this one goes on with
+SWEEP_TAG = "runner.sweep"  # how its trials are chosen; tells a sweep from other runs
+REPEAT_TAG = "runner.repeat"  # how many runs, and which keys are their seeds
+SPREAD, INTERVAL = ".std", ".interval"  # + metric: of the runs of such a one, whose mean it has
+TRIAL_TAG = "runner.trial"  # the number, on the run of a trial
 FORCED_TAG = "runner.forced"  # families that the run was told to compute anew
 
 _RECENT = 50  # runs that are looked at to suggest one
