@@ -50,13 +50,13 @@ class Range(BaseModel):
     def points(self) -> list[Any] | None:
         """The values one by one; None where there is no end of them."""
         step = self.step or (1 if self.whole and not self.log else None)
+        kind = int if self.whole else float
         if self.low == self.high:
-            return [self.low]
+            return [kind(self.low)]
         if step is None or (self.high - self.low) / step >= _MOST:
             return None
         count = math.floor((self.high - self.low) / step + 1e-9) + 1
         low, step = Decimal(str(self.low)), Decimal(str(step))  # 0.1 + 0.2 is 0.3 for people
-        kind = int if self.whole else float
         return [kind(low + number * step) for number in range(count)]
 
     def problem(self) -> str:
