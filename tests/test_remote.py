@@ -22,6 +22,7 @@ from runner.errors import ConfigError, MissingInputError, TrackingError
 from tests.clusters import FIXTURE, end, worker
 from tests.conftest import PIPELINE, Project
 from tests.servers import BUCKET, FIXTURES, S3_KEYS, free_port
+from tests.sweeping import SWEEP, ran, sweep, sweeping
 
 cluster = FIXTURE
 bucket, destination, postgresql, proxy, s3, s3_environment = FIXTURES
@@ -546,3 +547,18 @@ def test_folders_are_not_remote() -> None:
     assert not any(map(is_remote, ("mlruns", "/a b/c", "file:///a", "a:b/c", "C:", "x:y")))
     assert all(map(is_remote, ("s3://b", "mlflow-artifacts:/", "gs://b/x")))
     assert unusable("gs://bucket/x") == ""
+
+
+def test_a_sweep_shares_what_lies_elsewhere(place: Place, project: Project) -> None:
+    sweeping(project, SWEEP, place.lines)
+    found = sweep(project, "--run-name", "afar", "--parallel", "2")
+    assert {trial["state"] for trial in found["trials"]} == {"done"}
+    assert ran(project) == ["Prepare", "Train 0.25 0", "Train 0.5 0", "Train 0.75 0"]
+    parent = found["run_id"]
+    for name in ("best.toml", "report.html", "luigi.toml"):
+        assert place.read(place.one(f"{parent}/artifacts/{name}"))
+    assert b"x = 0.75" in place.read(place.one("best.toml"))
+    # Another clone of the project, without any of the files.
+    shutil.rmtree(project.root / ".runner" / "artifacts")
+    again = sweep(project, "--resume", "afar")
+    assert again["best"] == found["best"]
