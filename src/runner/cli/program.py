@@ -14,20 +14,8 @@ if TYPE_CHECKING:
     from runner.report import Report
 
 COMMANDS = (  # a task so called needs it in front
-    *(
-        "run",
-        "resume",
-        "why",
-        "runs",
-        "show",
-        "diff",
-        "clone",
-        "sweep",
-        "repeat",
-        "reproduce",
-        "gc",
-        "ui",
-    ),
+    *("run", "resume", "why", "runs", "show", "diff", "clone", "plot", "tree", "graph"),
+    *("sweep", "repeat", "reproduce", "gc", "ui"),
 )
 _PLACES = ("RunConfig.tracking_uri", "RunConfig.artifact_root")
 

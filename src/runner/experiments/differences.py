@@ -113,15 +113,16 @@ def compare(
     named = [name for name in asked if not files.is_file(name)]
     runs = dict(zip(named, records.named(named), strict=True)) if named else {}
     columns = tuple(
-        _of_run(runs[name], everything=everything)
+        of_run(runs[name], everything=everything)
         if name in runs
-        else _of_file(name, settings, everything=everything)
+        else of_file(name, settings, everything=everything)
         for name in asked
     )
-    return Differences(columns, tuple(_rows(columns)))
+    return Differences(columns, tuple(differing(columns)))
 
 
-def _rows(columns: Sequence[Column]) -> Iterator[Row]:
+def differing(columns: Sequence[Column]) -> Iterator[Row]:
+    """A row for each key that has not the same value in all columns."""
     keys = {key for column in columns for key in column.values}
     edited = {key for key in keys if key[0] == "code" and key[1] != "commit"}
     for key in sorted(keys, key=_rank):
@@ -156,7 +157,8 @@ def _rank(key: Key) -> tuple[int, int, str]:
     return _KINDS.index(kind), first if name != "commit" else -1, name
 
 
-def _of_run(record: RunRecord, *, everything: bool) -> Column:
+def of_run(record: RunRecord, *, everything: bool = False) -> Column:
+    """A run with its parameters, or with all that can be compared."""
     values: dict[Key, str] = {("parameter", key): text for key, text in record.values.items()}
     if everything:
         values |= {("metric", name): repr(value) for name, value in record.metrics.items()}
@@ -167,7 +169,12 @@ def _of_run(record: RunRecord, *, everything: bool) -> Column:
     return Column(record.name, record.run.run_id, values, record.intervals)
 
 
-def _of_file(name: str, settings: Settings, *, everything: bool) -> Column:
+def of_file(name: str, settings: Settings, *, everything: bool = False) -> Column:
+    """A config file in the same way, as the run that it would make.
+
+    Raises:
+        ConfigError, ProjectCodeError, GraphError: such a run could not be started.
+    """
     found = files.parameters(files.located(name, settings), settings)
     values: dict[Key, str] = {("parameter", key): text for key, text in found.items()}
     git = surroundings.git_state(settings.root) if everything else None
