@@ -1,4 +1,4 @@
-"""How long reading runs back takes beyond importing MLflow: 5,000 runs, of which 40 are compared.
+"""How long reading runs back takes beyond importing MLflow: 5,000 runs, 40 compared and drawn.
 
     python benchmarks/experiments.py [--runs 5000]
 
@@ -33,6 +33,7 @@ os._exit(0)
 """
 COMPARED = 40
 BATCH = 500
+STEPS = 1_000
 ROUNDS = 3
 
 
@@ -43,6 +44,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         ids = fill(folder, count)
+        curves = ids[-COMPARED:]
+        learn(folder, curves)
         compared = ids[:: max(1, count // COMPARED)][:COMPARED]
         runner = [sys.executable, "-m", "runner"]
         commands = {
@@ -58,6 +61,14 @@ def main() -> None:
             f"diff of {len(compared)} runs, latest~N": [
                 *(*runner, "diff", *(f"latest~{number}" for number in range(len(compared)))),
             ],
+            f"plot of {len(curves)} runs with {STEPS:,} steps": [
+                *(*runner, "plot", *curves, "--metric", "loss", "--smooth", "0.9"),
+                *("--out", "losses.png"),
+            ],
+            f"plot of {len(curves)} runs on the terminal": [
+                *(*runner, "plot", *curves, "--metric", "loss"),
+            ],
+            f"tree of {len(compared)} runs": [*runner, "tree", *compared, "--out", "tree.png"],
             "clone luigi.toml": [*runner, "clone", "luigi.toml"],
         }
         times: dict[str, list[float]] = {title: [] for title in commands}
@@ -101,6 +112,27 @@ def fill(folder: Path, count: int) -> list[str]:
                 connection.execute(sqlalchemy.insert(model), values)
     engine.dispose()
     return ids
+
+
+def learn(folder: Path, ids: list[str]) -> None:
+    """Gives runs a loss at each of many steps."""
+    import random
+
+    import sqlalchemy
+    from mlflow.store.tracking.dbmodels import models
+
+    engine = sqlalchemy.create_engine(f"sqlite:///{folder}/mlflow.db")
+    chance = random.Random(0)
+    for number, run_id in enumerate(ids, start=1):
+        rows = [
+            {"run_uuid": run_id, "key": "loss", "timestamp": step, "step": step, "is_nan": False}
+            | {"value": 0.1 + chance.random() * 0.3 + (1 - number / 5_000) ** step}
+            for step in range(STEPS)
+        ]
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.insert(models.SqlMetric), rows)
+            connection.execute(sqlalchemy.insert(models.SqlLatestMetric), rows[-1:])
+    engine.dispose()
 
 
 def rows_of(number: int, run_id: str, experiment: str, folder: Path) -> dict[str, list[Any]]:

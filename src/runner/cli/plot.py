@@ -59,11 +59,11 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     settings, chosen = project(files)
     redactor = Redactor(settings.secrets)
     with document(as_json, redactor) as write:
-        from runner.experiments import picture
+        from runner.experiments import picture, picture_file
         from runner.experiments.curves import Wanted
 
         if out:
-            picture.check(Path(out))
+            picture_file.check(Path(out))
         wanted = Wanted(tuple(dict.fromkeys(metrics)), smooth, against, log_x, log_y)
         drawn, notes = _panels(what or ("latest",), wanted, chosen, settings, children, redactor)
         if out:

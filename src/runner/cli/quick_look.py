@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -13,8 +13,8 @@ from runner.cli.canvas import Axis, Canvas, Point
 from runner.experiments.curves import Panel, Series
 
 _HEIGHT = 15  # rows of a drawing
+_NUMBERED = (0, _HEIGHT // 2, _HEIGHT - 1)
 _WIDEST = 100  # columns
-_GUTTER = 9  # columns for the numbers of the y axis
 _ROWS = 40  # of a table
 # Seen on light and on dark ground.
 _STYLES = "bright_blue dark_orange red3 orchid dark_khaki turquoise2 green3 grey58".split()
@@ -37,14 +37,18 @@ def _drawn(panel: Panel, width: int) -> RenderableType:
         return Group(title, Text("nothing that can be drawn", style="dim"), _table(panel))
     x = Axis([x for x, _ in points], log=panel.log_x)
     y = Axis([y for _, y in points], log=panel.log_y)
-    canvas = Canvas(width - _GUTTER - 1, _HEIGHT, x, y)
+    numbers = {row: f"{y.at(1 - row / (_HEIGHT - 1)):.4g}" for row in _NUMBERED}
+    gutter = max(map(len, numbers.values())) + 1
+    canvas = Canvas(width - gutter - 1, _HEIGHT, x, y)
     for at, curve in reversed(list(enumerate(curves))):
         style = _STYLES[at % len(_STYLES)]
         if panel.kind == "curves":
             canvas.line(curve, style)
         for point in curve if panel.kind == "points" else ():
             canvas.mark(point, style)
-    return Group(title, *_framed(canvas, x, y, panel.x_title, width), _table(panel))
+    axis = _axis(x, panel.x_title, width - gutter - 1)
+    below = (Text.assemble(" " * gutter, line, style="dim") for line in axis)
+    return Group(title, *_framed(canvas, numbers, gutter), *below, _table(panel))
 
 
 def _points(series: Series, panel: Panel) -> list[Point]:
@@ -56,18 +60,18 @@ def _points(series: Series, panel: Panel) -> list[Point]:
     ]
 
 
-def _framed(canvas: Canvas, x: Axis, y: Axis, x_title: str, width: int) -> Iterator[Text]:
-    marked = {0: y.at(1.0), _HEIGHT // 2: y.at(1 - _HEIGHT // 2 / (_HEIGHT - 1))}
-    marked[_HEIGHT - 1] = y.at(0.0)
+def _framed(canvas: Canvas, numbers: Mapping[int, str], gutter: int) -> Iterator[Text]:
     for row, line in enumerate(canvas.lines()):
-        number = f"{marked[row]:.4g}" if row in marked else ""
-        edge = "┤" if row in marked else "│"
-        yield Text.assemble((f"{number:>{_GUTTER - 1}} {edge}", "dim"), line)
-    yield Text(f"{'':{_GUTTER}}└{'─' * (width - _GUTTER - 1)}", style="dim")
+        edge = "┤" if row in numbers else "│"
+        yield Text.assemble((f"{numbers.get(row, ''):>{gutter - 1}} {edge}", "dim"), line)
+
+
+def _axis(x: Axis, title: str, width: int) -> Iterator[str]:
+    yield f"└{'─' * width}"
     low, high = f"{x.low:.4g}", f"{x.high:.4g}"
-    middle = width - _GUTTER - 1 - len(low) - len(high)
-    title = x_title if len(x_title) <= middle - 2 else ""
-    yield Text(f"{'':{_GUTTER + 1}}{low}{title:^{middle}}{high}", style="dim")
+    middle = width - len(low) - len(high)
+    shown = title if len(title) <= middle - 2 else ""
+    yield f" {low}{shown:^{middle}}{high}"
 
 
 def _table(panel: Panel) -> RenderableType:

@@ -34,11 +34,11 @@ def command(
     redactor = Redactor(settings.secrets)
     with document(as_json, redactor) as write:
         from runner.cli.text import safe_line
-        from runner.experiments import clusters, dendrogram, picture
+        from runner.experiments import clusters, dendrogram, picture_file
         from runner.experiments.records import Records
 
         if out:
-            picture.check(Path(out))
+            picture_file.check(Path(out))
 
         def clean(text: str) -> str:
             return safe_line(redactor.clean(text))

@@ -147,7 +147,7 @@ def notes(
             if math.isfinite(y)
         )
         if below:
-            yield f"{panel.metric}: {below} of {len(points)} points are not above 0, as a log axis is"
+            yield f"{panel.metric}: {below} of {len(points)} points are not above 0, not drawn"
 
 
 def smoothed(values: Sequence[float], weight: float) -> Iterator[float]:
@@ -165,16 +165,16 @@ def smoothed(values: Sequence[float], weight: float) -> Iterator[float]:
 
 def _unknown(metric: str, runs: Sequence[RunRecord]) -> tuple[str, str]:
     known = sorted({name for run in runs for name in run.metrics})
-    who = f"the run {runs[0].shown} has" if len(runs) == 1 else f"none of these {len(runs)} runs has"
+    who = (
+        f"the run {runs[0].shown} has" if len(runs) == 1 else f"none of these {len(runs)} runs has"
+    )
     nothing = "no" if len(runs) == 1 else "a"
     more = ", …" if len(known) > 2 * _NAMED else ""
     has = f"there are: {', '.join(known[: 2 * _NAMED])}{more}" if known else "there are none at all"
     return f"{who} {nothing} metric {metric!r}{did_you_mean(metric, known)}", has
 
 
-def _curves(
-    metric: str, runs: _Runs, histories: Mapping[str, History], wanted: Wanted
-) -> Panel:
+def _curves(metric: str, runs: _Runs, histories: Mapping[str, History], wanted: Wanted) -> Panel:
     series = []
     for record, label in zip(runs.records, runs.called(runs.rows), strict=True):
         found = histories[record.run.run_id]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from runner.experiments import picture
 from runner.experiments.clusters import Leaf, Tree
+from runner.experiments.picture_file import check, plain, save, styled
 from runner.report_page import marks
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def draw(tree: Tree, out: Path) -> None:
     Raises:
         UsageError: it is neither .png nor .svg, or can't be written.
     """
-    picture.check(out)
-    with picture.styled():
+    check(out)
+    with styled():
         from matplotlib.figure import Figure
 
         columns = _columns(tree.leaves, tree.metric)
@@ -53,7 +53,7 @@ def draw(tree: Tree, out: Path) -> None:
         axes = figure.add_axes((0.15 / width, low, _WIDTH / width, room))
         _lines(axes, tree)
         _texts(axes, tree, columns, widths)
-        picture.save(figure, out)
+        save(figure, out)
 
 
 def text(tree: Tree, width: int) -> list[str]:
@@ -103,7 +103,7 @@ def _lines(axes: Axes, tree: Tree) -> None:
     for join in tree.joins:
         (x1, y1), (x2, y2) = ends[join.left], ends[join.right]
         h = join.height
-        style = {"color": "#3a5f8a", "linewidth": 1.3, "solid_joinstyle": "round"}
+        style: dict[str, Any] = {"color": "#3a5f8a", "linewidth": 1.3, "solid_joinstyle": "round"}
         axes.plot([x1, h, h, x2], [y1, y1, y2, y2], clip_on=False, **style)
         ends.append((h, (y1 + y2) / 2))
     axes.set_xlim(_top(tree), 0.0)
@@ -141,7 +141,7 @@ def _texts(
             axes.text(
                 1 + at / _WIDTH,
                 row,
-                picture.plain(said),
+                plain(said),
                 transform=axes.get_yaxis_transform(),
                 va="center",
                 fontweight="bold" if row < 0 else "normal",

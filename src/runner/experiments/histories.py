@@ -43,9 +43,7 @@ class History:
         return len(self.steps) > 1
 
 
-def read(
-    runs: Sequence[RunRecord], metrics: Sequence[str], records: Records
-) -> dict[Key, History]:
+def read(runs: Sequence[RunRecord], metrics: Sequence[str], records: Records) -> dict[Key, History]:
     """(run id, metric) -> its history; without those that were never logged.
 
     A run that took a task over from another run holds only the last values of its metrics. What
@@ -116,7 +114,8 @@ def _from_server(
     client = records.client()
     keys = list(product(run_ids, metrics))
     with ThreadPoolExecutor(_THREADS) as pool:
-        for key, found in zip(keys, pool.map(lambda k: client.get_metric_history(*k), keys)):
+        logged = pool.map(lambda key: client.get_metric_history(*key), keys)
+        for key, found in zip(keys, logged, strict=True):
             for metric in found:
                 yield key, (metric.step, metric.timestamp, _unbound(metric.value))
 

@@ -3,54 +3,31 @@
 from __future__ import annotations
 
 import math
-import os
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from runner.errors import UsageError
 from runner.experiments.curves import Panel, Series
+from runner.experiments.picture_file import check, plain, save, styled
 from runner.report_page import marks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ENDINGS = (".png", ".svg")
-
 # Told apart by all forms of colour vision, and all readable on white: M. A. Petroff, "Accessible
 # Color Sequences for Data Visualization", 2021, arXiv:2107.02270, the sequence of eight.
 _COLOURS = "#1845fb #ff5e02 #c91f16 #c849a9 #adad7d #86c8dd #578dff #656364".split()
 _DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1.5, 1, 1.5)))
-_STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.edgecolor": "#59636e",
-    "axes.labelcolor": "#1f2328",
-    "axes.xmargin": 0.02,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e2e6ea",
-    "grid.linewidth": 0.7,
-    "text.color": "#1f2328",
-    "xtick.color": "#59636e",
-    "ytick.color": "#59636e",
-    "legend.frameon": False,
-    "svg.fonttype": "none",  # text stays text: it can be searched, and is smaller
-    "svg.hashsalt": "runner",  # the same picture is the same file
-}
-_DPI = 160
 _WIDTH, _HEIGHT = 5.6, 3.6  # inches of a panel
-_LEFT, _BELOW = 0.8, 0.5  # inches for the numbers and titles of axes
+_BELOW = 0.5  # inches for the numbers and the title of an x axis
 _BAR = 0.27  # inches of a bar, with its gap
 _MOST_LABELS = 60  # of a legend
 _ROWS = 20  # labels below one another
 _SMALL = 8.0  # points of a label
 _JOINED = 12  # places up to which points are joined by a line: more of them are a cloud
+_BETWEEN = ("23468", "25", "")  # digits on a log axis: of up to a decade, up to two, and more
+_MOST_OF = (3, 97)  # percent of values as logged that are in the picture in any case
 _SPREAD = 0.2  # of the largest; below that, bars from 0 would all look the same
 
 Style = Mapping[str, Any]
@@ -67,48 +44,6 @@ def draw(panels: Sequence[Panel], out: Path) -> None:
         save(_figure(panels), out)
 
 
-def check(out: Path) -> None:
-    """Raises UsageError for a file that can't become a picture."""
-    if out.suffix.lower() not in ENDINGS:
-        raise UsageError(f"--out {out}: a picture ends in {' or '.join(ENDINGS)}")
-    if not out.parent.is_dir():
-        raise UsageError(f"--out {out}: there is no folder {out.parent}")
-
-
-@contextmanager
-def styled() -> Iterator[None]:
-    """The look of all pictures."""
-    import matplotlib
-
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcParams.update({**_STYLE})
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box is drawn for it
-        yield
-
-
-def save(figure: Figure, out: Path) -> None:
-    """Writes a figure, which is there as a whole or not at all.
-
-    Raises:
-        UsageError: it can't be written.
-    """
-    kind = out.suffix.lower()[1:]
-    part = out.with_name(f".{out.name}.{os.getpid()}")
-    nothing = {"Date": None} if kind == "svg" else {"Software": None}  # that changes every time
-    try:
-        figure.savefig(part, format=kind, dpi=_DPI, metadata=nothing)
-        os.replace(part, out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise UsageError(f"--out {out}: can't be written: {error.strerror}") from None
-
-
-def plain(text: str) -> str:
-    """Text that matplotlib takes for nothing but text: it has formulas, and hides a leading _."""
-    text = text.replace("$", r"\$")
-    return f" {text}" if text.startswith("_") else text
-
-
 def _figure(panels: Sequence[Panel]) -> Figure:
     from matplotlib.figure import Figure
 
@@ -119,19 +54,30 @@ def _figure(panels: Sequence[Panel]) -> Figure:
     room, columns = _room(named)
     width, height = across * _WIDTH + room, down * max(heights)
     # matplotlib's own layout has to draw everything twice, which only bars with their names need.
-    figure = Figure((width, height), layout="constrained" if max(heights) != _HEIGHT else "none")
+    figure = Figure((width, height), layout="constrained" if max(heights) != _HEIGHT else None)
     grid = figure.subplots(down, across, squeeze=False)
-    if max(heights) == _HEIGHT:
-        ends = {"right": 1 - (room + 0.1) / width, "top": 1 - 0.1 / height}
-        figure.subplots_adjust(_LEFT / width, _BELOW / height, **ends, wspace=0.19, hspace=0.22)
     handles: dict[str, Any] = {}
     for panel, axes in zip(panels, grid.flat, strict=False):
         _panel(axes, panel, named, handles)
     for axes in grid.flat[len(panels) :]:
         axes.remove()
+    if max(heights) == _HEIGHT:
+        ends = {"right": 1 - (room + 0.1) / width, "top": 1 - 0.1 / height}
+        left = max(map(_taken, grid.flat[: len(panels)]))
+        gaps = {"wspace": left / (_WIDTH - left), "hspace": 0.22}
+        figure.subplots_adjust(left / width, _BELOW / height, **ends, **gaps)
     if len(handles) > 1:
         _legend(figure, handles, columns, 1 - room / width)
     return figure
+
+
+def _taken(axes: Axes) -> float:
+    """Inches that the numbers and the title of a y axis take."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(axes.figure.figure)
+    box = axes.yaxis.get_tightbbox(canvas.get_renderer())
+    return 0.1 + (axes.bbox.x0 - box.x0) / axes.figure.dpi if box is not None else 0.5
 
 
 def _named(panels: Sequence[Panel]) -> dict[str, Style]:
@@ -179,6 +125,8 @@ def _legend(figure: Figure, handles: Mapping[str, Any], columns: int, left: floa
 
 
 def _panel(axes: Axes, panel: Panel, named: Mapping[str, Style], handles: dict[str, Any]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     if panel.kind == "bars":
         _bars(axes, panel)
         return
@@ -186,13 +134,51 @@ def _panel(axes: Axes, panel: Panel, named: Mapping[str, Style], handles: dict[s
         one = _curve if panel.kind == "curves" else _points
         handles.setdefault(series.label, one(axes, series, named[series.label]))
     if panel.log_x:
-        axes.set_xscale("log")
+        _scale(axes, "x")
     elif panel.kind == "curves":
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     if panel.log_y:
-        axes.set_yscale("log")
+        _scale(axes, "y")
+    if any(series.smooth for series in panel.series):
+        axes.set_ylim(_limits(panel))
     axes.set_xlabel(plain(panel.x_title))
     axes.set_ylabel(plain(panel.metric))
+
+
+def _scale(axes: Axes, which: Literal["x", "y"]) -> None:
+    """Makes an axis logarithmic, with plain numbers on it."""
+    from matplotlib.ticker import FuncFormatter
+
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+
+    def between(value: float, _: object) -> str:
+        low, high = axis.get_view_interval()
+        shown = _BETWEEN[sum(high > span * low for span in (10, 100))]
+        return f"{value:.4g}" if f"{value:e}"[0] in shown else ""
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+    axis.set_minor_formatter(FuncFormatter(between))
+
+
+def _limits(panel: Panel) -> tuple[float, float]:
+    """The range of smoothed curves, and of most of what is behind them: outliers are cut off."""
+    from numpy import asarray, isfinite, log10, percentile
+
+    def shown(values: Iterable[float]) -> Any:
+        found = asarray(list(values), float)
+        found = found[isfinite(found) & (found > 0)] if panel.log_y else found[isfinite(found)]
+        return log10(found) if panel.log_y else found
+
+    smooth = shown(value for series in panel.series for value in series.smooth)
+    raw = shown(value for series in panel.series for value in series.y)
+    if not len(smooth):
+        return (0.1, 1.0) if panel.log_y else (0.0, 1.0)
+    low = min(smooth.min(), percentile(raw, _MOST_OF[0]))
+    high = max(smooth.max(), percentile(raw, _MOST_OF[1]))
+    edge = 0.04 * (high - low) or 0.5
+    ends = float(low - edge), float(high + edge)
+    return (10 ** ends[0], 10 ** ends[1]) if panel.log_y else ends
 
 
 def _curve(axes: Axes, series: Series, style: Style) -> Any:
@@ -214,7 +200,7 @@ def _curve(axes: Axes, series: Series, style: Style) -> Any:
 
 def _points(axes: Axes, series: Series, style: Style) -> Any:
     """A point a run, and a line through the means where there are few places."""
-    size = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.6}
+    size: Style = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.6}
     (points,) = axes.plot(series.x, series.y, "o", color=style["color"], **size)
     places: dict[float, list[float]] = {}
     for x, y in zip(series.x, series.y, strict=True):
@@ -253,7 +239,7 @@ def _bars(axes: Axes, panel: Panel) -> None:
                 fontsize=_SMALL,
             )
     if panel.log_y:
-        axes.set_xscale("log")
+        _scale(axes, "x")
     axes.set_yticks(list(places), [plain(series.label) for series in panel.series])
     axes.set_ylim(len(means) - 0.4, -0.6)
     axes.grid(axis="y", visible=not from_zero)
