@@ -12,7 +12,7 @@ from runner.cli import program
 from runner.cli.text import safe_line
 from runner.report import Report, TaskReport
 
-_STYLES = {
+STYLES = {
     "ran": "green",
     "reused": "cyan",
     "failed": "bold red",
@@ -151,4 +151,4 @@ def _plain(text: str) -> Text:
 
 
 def _styled(status: str) -> Text:
-    return Text(status, style=_STYLES[status])
+    return Text(status, style=STYLES[status])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -29,6 +30,10 @@ COLOURS = (
     f"@media screen and (prefers-color-scheme:dark){{:root{{{_DARK}}}}}"
 ).replace("\n", "")
 
+_VARIABLE = re.compile(r"var\(--([a-z-]+)\)")
+#: The light colours by name.
+PAPER = dict(re.findall(r"--([a-z-]+):(#[0-9a-f]{6});", _LIGHT))
+
 _KINDS = {"ran": "ran", "reused": "reused", "failed": "failed", "stopped": "stopped"}
 STYLE = (
     f"svg.picture{{font-family:{FONT};font-size:13px}}"
@@ -42,6 +47,12 @@ STYLE = (
     f".{kind} .mark .full,.mark.{kind} .full{{fill:var(--{kind})}}"
     for kind in _KINDS.values()
 )
+
+
+def on_paper(drawn: str) -> str:
+    """An SVG of ours in light colours, for programs that know no variables in styles."""
+    lit = drawn.replace(COLOURS, "")
+    return _VARIABLE.sub(lambda found: PAPER[found[1]], lit)
 
 
 def kind(status: str) -> str:
