@@ -147,7 +147,7 @@ def _scaled(row: Row) -> list[float | str | None]:
     """The values of a parameter: numbers between 0 and 1, or texts."""
     numbers = [labels.number(value) for value in row.values]
     known = [number for number in numbers if number is not None]
-    if len(known) < sum(value is not None for value in row.values):
+    if not known or len(known) < sum(value is not None for value in row.values):
         return list(row.values)
     if min(known) > 0 and max(known) > _WIDE * min(known):
         numbers = [None if number is None else math.log(number) for number in numbers]
