@@ -28,6 +28,7 @@ from runner.reuse import Explanation
 from runner.settings import Settings
 from runner.task import RunTask
 from runner.tracking import reaper, store
+from runner.tracking.naming import PARENT_TAG
 from runner.tracking.recording import Recorder
 
 _PINNED = (
@@ -59,7 +60,8 @@ def run(request: Request, settings: Settings, listener: Listener | None = None) 
         with engines.opened(plan.context.config, to_run) as engine:  # workers start meanwhile
             client = store.connect(plan.location)
             adopt_mlflow()
-            reaper.reap(client)
+            if PARENT_TAG not in request.tags:  # its parent has done so
+                reaper.reap(client)
             recorder = Recorder(client, plan.location, redactor)
             opened = OpenRun(plan, recorder, received, listener or Silent(), request, engine)
             return opened.execute(log)

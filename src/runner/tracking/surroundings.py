@@ -102,6 +102,7 @@ def user() -> str:
         return str(os.getuid())
 
 
+@functools.cache
 def version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
