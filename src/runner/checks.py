@@ -17,7 +17,7 @@ from runner import inputs
 from runner.artifacts.copies import is_peeked
 from runner.config import Config
 from runner.config.schema import explain
-from runner.declared import config_class
+from runner.declared import config_class, judged_by
 from runner.errors import ConfigError, MissingInputError, Problem
 from runner.graph import TaskGraph
 from runner.task import RunTask
@@ -34,7 +34,7 @@ def check_configs(graph: TaskGraph, config: Config) -> None:
             _ = task.config
         except ValidationError as error:
             family = task.get_task_family()
-            for key, text in explain(error, model):
+            for key, text in explain(error, judged_by(model, config.section(family))):
                 problems.append(Problem(where(config, family), f"{family}.{key}", text))
     if problems:
         raise ConfigError(problems)

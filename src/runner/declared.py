@@ -6,7 +6,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -39,6 +39,19 @@ class TaskConfig(BaseModel):
 
     def __contains__(self, key: object) -> bool:
         return key in type(self).model_fields
+
+    @classmethod
+    def _judged_by(cls, values: Mapping[str, Any]) -> type[Self]:
+        """The class by which a section is judged; a `FamilyConfig` has more fields then."""
+        return cls
+
+    def _settled(self) -> Self:
+        """What is left of a section when it was judged."""
+        return self
+
+    def _own(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Of what is written of a section, what the task depends on."""
+        return dict(values)
 
     if not TYPE_CHECKING:  # mypy knows the fields, and finds slips by itself
 
@@ -155,7 +168,18 @@ def typed(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
         pydantic.ValidationError: the values do not fit.
     """
     text = json.dumps(values, default=_iso)
-    return model.model_validate_json(text, strict=True, extra="forbid")
+    found = judged_by(model, values).model_validate_json(text, strict=True, extra="forbid")
+    return found._settled() if isinstance(found, TaskConfig) else found
+
+
+def judged_by(model: type[BaseModel], values: Mapping[str, Any]) -> type[BaseModel]:
+    """The class by which these values of a section are judged: it may depend on them."""
+    return model._judged_by(values) if issubclass(model, TaskConfig) else model
+
+
+def own_values(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what is written of a section, what its task depends on."""
+    return config._own(values) if isinstance(config, TaskConfig) else dict(values)
 
 
 def check_section(
@@ -174,7 +198,7 @@ def check_section(
         try:
             typed(model, rest)
         except ValidationError as error:
-            yield from explain(error, model)
+            yield from explain(error, judged_by(model, rest))
 
     return check
 

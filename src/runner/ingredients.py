@@ -10,12 +10,14 @@ import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by 
 import luigi
 from luigi.parameter import ParameterVisibility
 from runner import upstream
-from runner.artifacts.code import UNPICKLES, Code, CodeReader, NoCode
+from runner.artifacts.code import LOADS, UNPICKLES, Code, CodeReader, NoCode
 from runner.artifacts.fingerprint import Ingredients, digest_of
 from runner.artifacts.manifest import InputRecord
 from runner.artifacts.resolve import Place
 from runner.declared import config_class
+from runner.families import FamilyConfig, known
 from runner.input_records import PLACES, InputRecords, Unsettled
+from runner.saved_families import families_read
 from runner.task import RunTask
 from runner.tracking.surroundings import version
 
@@ -45,7 +47,7 @@ class Kitchen:
         self.records = InputRecords(root)
         self._reader = CodeReader(_is_task, _is_settings, loaded, begun)
         self._configs: dict[type, str] = {}
-        self._code: dict[type, Code | str] = {}
+        self._code: dict[tuple[type, frozenset[str]], Code | str] = {}
 
     def ingredients(self, task: RunTask) -> Ingredients:
         """What the outputs of a task depend on.
@@ -56,7 +58,7 @@ class Kitchen:
         """
         if not task.reusable:
             raise Unsettled("it is never reused")
-        code = self._code_of(type(task))
+        code = self._code_of(task)
         try:
             beside = dict(self._beside(task, code))
         except TypeError as error:
@@ -78,16 +80,29 @@ class Kitchen:
         Raises:
             Unsettled, MissingInputError, OSError: as `ingredients`.
         """
-        return self.records.of(task, self._code_of(type(task)).asks)
+        return self.records.of(task, self._code_of(task).asks)
 
-    def _code_of(self, cls: type[RunTask]) -> Code:
-        if cls not in self._code:
+    def _code_of(self, task: RunTask) -> Code:
+        """The code of a task, of the family that its config names, and of models that it reads."""
+        cls = type(task)
+        picked = {task.config.family.module} if isinstance(task.config, FamilyConfig) else set()
+        code = self._code_with(cls, frozenset(picked))
+        if LOADS not in code.asks:
+            return code
+        read = families_read(task, code.asks)
+        if code.classes:  # it may ask for tasks while it runs: what those save is not known yet
+            read |= set(known(cls.__module__).values())
+        return self._code_with(cls, frozenset(picked | read))
+
+    def _code_with(self, cls: type[RunTask], families: frozenset[str]) -> Code:
+        key = (cls, families)
+        if key not in self._code:
             model = config_class(cls)
             try:
-                self._code[cls] = self._reader.of(cls, [model] if model else [])
+                self._code[key] = self._reader.of(cls, [model] if model else [], families)
             except NoCode as why:
-                self._code[cls] = str(why)
-        found = self._code[cls]
+                self._code[key] = str(why)
+        found = self._code[key]
         if isinstance(found, str):
             raise Unsettled(found)
         return found
@@ -136,15 +151,15 @@ class Kitchen:
             raise Unsettled(str(why)) from None
 
     def _named_by_required(self, task: RunTask) -> set[Place]:
-        classes = {type(one) for one in upstream.all_of(task) if isinstance(one, RunTask)}
-        return {place for cls in classes for place in self._code_of(cls).objects}
+        required = [one for one in upstream.all_of(task) if isinstance(one, RunTask)]
+        return {place for one in required for place in self._code_of(one).objects}
 
     def _identity(self, task: luigi.Task) -> str:
         """A digest over what can be asked of a task as an object."""
         if not isinstance(task, RunTask):
             return digest_of([task.get_task_family(), _all_params(task)])
         values = [task.get_task_family(), _all_params(task), task.config, str(task.version)]
-        code = self._code_of(type(task)).digest
+        code = self._code_of(task).digest
         return digest_of([*values, code, dict(task.declared_outputs())])
 
 

@@ -21,7 +21,7 @@ from runner.artifacts.store import is_remote
 from runner.config import Config
 from runner.config.schema import SWEEP
 from runner.context import RunContext, current, using
-from runner.declared import overlaid
+from runner.declared import overlaid, own_values
 from runner.errors import (
     ConfigError,
     GraphError,
@@ -106,11 +106,11 @@ def make_plan(
     index = None
     if automatic or not (peek and is_remote(location.artifact_root or location.uri)):
         index = roots.index_of(config, location, connect, copies, verify=verify)
-    reuse = Reuse(_kitchen(config, project), index, automatic=automatic)
     with using(context):
         graph = TaskGraph.of(_root(config, project))
         families = _forced(forced, graph, project)
-        checks.check_configs(graph, config)
+        checks.check_configs(graph, config)  # which imports the families of models that it names
+        reuse = Reuse(_kitchen(config, project), index, automatic=automatic)
         run_tasks = [task for task in graph.tasks.values() if isinstance(task, RunTask)]
         reuse.place = partial(place_dynamic, lookup=lookup, reuse=reuse, forced=families)
         settle = reuse.settle if reuse.automatic else None
@@ -163,10 +163,12 @@ def _parameters(graph: TaskGraph, config: Config) -> dict[str, Any]:
             continue
         given = task.to_str_params(only_public=True)
         known: dict[str, Any] = {**given}
+        written = sections.get(family, {})
         if isinstance(task, RunTask):
             known |= task.effective_config()
+            written = own_values(task.config, written)
         unused = {name: given[name] for name in checks.unused(task, config) if name in given}
-        sections[family] = {**overlaid(known, sections.get(family, {})), **unused}
+        sections[family] = {**overlaid(known, written), **unused}
     return sections
 
 

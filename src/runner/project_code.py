@@ -16,6 +16,7 @@ from luigi.task_register import Register
 from runner.config import Config, SectionCheck
 from runner.declared import check_section
 from runner.errors import ConfigError, Problem, ProjectCodeError, did_you_mean
+from runner.families import is_family_folder
 
 #: Roots of the projects that were loaded, and the modules that were there before each.
 _loaded: list[tuple[Path, frozenset[str]]] = []
@@ -49,6 +50,7 @@ class ProjectTasks:
                 sys.path[:] = [str(folder), *(p for p in sys.path if p != str(folder))]
         importlib.invalidate_caches()
         for name in modules:
+            self._check_place(self._import(name))
             for module in self._with_submodules(name):
                 self._collect(module)
         return {family: check_section(cls) for family, cls in self.classes.items()}
@@ -75,14 +77,16 @@ class ProjectTasks:
 
     def _with_submodules(self, name: str) -> Iterator[ModuleType]:
         module = self._import(name)
-        self._check_place(module)
         yield module
-        paths = vars(module).get("__path__")
-        for found in pkgutil.walk_packages(paths, f"{name}.") if paths else ():
+        paths = [Path(path) for path in vars(module).get("__path__", ())]
+        for found in pkgutil.iter_modules(map(str, paths), f"{name}."):
             # `trainer-old.py` is nobody's module: no import statement can name it.
             last = found.name.rpartition(".")[2]
-            if last.isidentifier() and last != "__main__":
-                yield self._import(found.name)
+            if not last.isidentifier() or last == "__main__":
+                continue
+            if found.ispkg and any(is_family_folder(path / last) for path in paths):
+                continue  # a family of models is imported when a config names it
+            yield from self._with_submodules(found.name)
 
     def _import(self, name: str) -> ModuleType:
         try:

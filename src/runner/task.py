@@ -32,7 +32,7 @@ from runner import inputs as task_inputs
 from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
 from runner.context import Placement, RunContext
-from runner.declared import Section, check_names, config_class, overlaid, typed
+from runner.declared import Section, check_names, config_class, overlaid, own_values, typed
 from runner.errors import GraphError, RunnerError
 from runner.outputs import Outputs, output_path, target_paths
 
@@ -232,7 +232,7 @@ class RunTask(luigi.Task):
         """The effective config as it may be written down: ``${VAR}`` unexpanded."""
         params = set(self.get_param_names(include_significant=True))
         written = self.run_context.config.written.get(self.get_task_family(), {})
-        values = {name: value for name, value in written.items() if name not in params}
+        values = own_values(self.config, {n: v for n, v in written.items() if n not in params})
         return overlaid(self.effective_config(), values)
 
     def _written(self) -> dict[str, Any]:

@@ -1,32 +1,78 @@
-"""scikit-learn's estimators as files, by skops: no pickle, so that loading runs no foreign code."""
+"""What all families of models here have in common: they are pipelines of scikit-learn's.
+
+They are kept in files by skops: no pickle, so that loading runs no foreign code.
+"""
 
 import itertools
 import re
-import warnings
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-import mlflow
 import skops.io
-from pandas import DataFrame
+from pandas import DataFrame, Series
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
-# What a pipeline of encoder and boosted trees holds beside the types that skops takes for safe by
-# itself. The last four are safe to newer versions of it already.
-TRUSTED = [
-    "numpy.dtype",
-    "sklearn.tree._tree.Tree",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.loss.HalfBinomialLoss",
-    "sklearn.compose._column_transformer._RemainderColsList",
-]
+# What an encoder holds beside the types that skops takes for safe by itself. Newer versions of it
+# take both for safe.
+TRUSTED = ("numpy.dtype", "sklearn.compose._column_transformer._RemainderColsList")
 
 
-def load(path: Path) -> Any:
+class Estimator:
+    """A `Model` that is a pipeline: first the processor, then what learns.
+
+    Attributes:
+        trusted: types that may be in its file, beside those that every file may have.
+    """
+
+    packages: ClassVar[Sequence[str]] = ("scikit-learn", "skops")
+    trusted: ClassVar[Sequence[str]] = ()
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+
+    @classmethod
+    def of(cls, processor: Any, learner: Any) -> Self:
+        """One that knows nothing yet."""
+        return cls(Pipeline([("processor", clone(processor)), ("learner", learner)]))
+
+    @property
+    def learner(self) -> Any:
+        """What learns, behind the processor."""
+        return self.pipeline["learner"]
+
+    def save(self, folder: Path) -> None:
+        """Writes the pipeline, with the processor as it was fitted."""
+        save(self.pipeline, folder / "pipeline.skops")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads what `save` wrote."""
+        return cls(load(folder / "pipeline.skops", cls.trusted))
+
+
+class Predictor:
+    """A `ModelAPI` for passengers in any form: a table, a list of dicts, or one dict."""
+
+    def __init__(self, model: Estimator) -> None:
+        self.model = model
+
+    def predict(self, passengers: Any) -> Series:
+        """How probable it is that each passenger survives."""
+        table = DataFrame([passengers] if isinstance(passengers, dict) else passengers)
+        return Series(self.probability(table), table.index, name="Probability")
+
+    def probability(self, table: DataFrame) -> Any:
+        """The same for a table; what learns something else overrides it."""
+        return self.model.pipeline.predict_proba(table)[:, 1]
+
+
+def load(path: Path, trusted: Sequence[str] = ()) -> Any:
     """Reads an estimator; a file that holds any other type is refused before anything is made."""
-    return skops.io.load(path, trusted=TRUSTED)
+    return skops.io.load(path, trusted=[*TRUSTED, *trusted])
 
 
 def save(estimator: Any, path: Path) -> None:
@@ -46,25 +92,3 @@ def save(estimator: Any, path: Path) -> None:
         for old, new in numbered.items():
             archive.writestr(ZipInfo(new), dumped.read(old), ZIP_DEFLATED)
         archive.writestr(ZipInfo("schema.json"), schema, ZIP_DEFLATED)
-
-
-def log(model: Any, name: str, table: DataFrame) -> None:
-    """Logs a fitted model to the run, for `mlflow.pyfunc.load_model` and `mlflow models serve`.
-
-    Args:
-        table: what it was fitted to, which tells its columns, their types, and an example.
-    """
-    with warnings.catch_warnings():
-        # Whole numbers stay what they are: without gaps in this table, as the warning says.
-        warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer column")
-        signature = mlflow.models.infer_signature(table, model.predict(table))
-    mlflow.sklearn.log_model(
-        model,
-        name=name,
-        signature=signature,
-        input_example=table.head(3),
-        # Without them MLflow loads the model in a process of its own to see what it imports.
-        pip_requirements=mlflow.sklearn.get_default_pip_requirements(include_skops=True),
-        serialization_format="skops",
-        skops_trusted_types=TRUSTED,
-    )

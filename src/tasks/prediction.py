@@ -4,7 +4,7 @@ import mlflow
 import pandas as pd
 
 from runner import RunTask, requires
-from tasks.estimators import load
+from runner.model import load
 from tasks.preprocessor import Preprocessor
 from tasks.trainer import Trainer
 
@@ -18,7 +18,7 @@ class Prediction(RunTask):
     def run(self) -> None:
         """Writes one line for each passenger: 1 for a survivor, else 0."""
         passengers = pd.read_csv(self.inputs["test"], index_col="PassengerId")
-        model = load(self.inputs["model"])
-        survived = pd.Series(model.predict(passengers), passengers.index, name="Survived")
+        probability = load(self.inputs["model"]).predict(passengers)
+        survived = (probability >= 0.5).astype(int).rename("Survived")
         survived.to_csv(self.outputs["submission"])
         mlflow.log_metric("predicted_survival", survived.mean())

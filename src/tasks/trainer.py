@@ -1,41 +1,34 @@
 """From the table of features to a fitted model, and how good it is."""
 
+from typing import Any
+
 import mlflow
 import numpy as np
 import pandas as pd
 from pandas import DataFrame, Series
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
-from sklearn.ensemble import GradientBoostingClassifier
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import Pipeline, make_pipeline
+from pydantic import Field, NonNegativeInt
+from sklearn.model_selection import StratifiedKFold
 
-from runner import RunTask, TaskConfig, requires
-from tasks.estimators import load, log, save
+from runner import RunTask, requires
+from runner.model import FamilyConfig, Model, log
+from tasks.estimators import load
 from tasks.figures import confusion_matrix, roc_curve
 from tasks.preprocessor import Preprocessor
 
 
-class BoostingConfig(TaskConfig):
-    """[Trainer.boosting] in luigi.toml: arguments of scikit-learn's GradientBoostingClassifier."""
-
-    n_estimators: PositiveInt = 100
-    learning_rate: PositiveFloat = 0.05
-    max_depth: PositiveInt = 3
-    subsample: float = Field(default=0.8, gt=0, le=1)
-
-
-class TrainerConfig(TaskConfig):
+class TrainerConfig(FamilyConfig):
     """[Trainer] in luigi.toml.
 
     Attributes:
+        model: the family, one of the folders in `models`; its parameters are in a table of its
+            name, [Trainer.boosting].
         seed: of the folds and the model; the same seed gives the same files.
         folds: how many parts cross-validation cuts the passengers into.
-        boosting: the model's parameters.
     """
 
+    model: str = "boosting"
     seed: NonNegativeInt = 0
     folds: int = Field(default=5, ge=2)
-    boosting: BoostingConfig = BoostingConfig()
 
 
 @requires(Preprocessor)
@@ -44,7 +37,7 @@ class Trainer(RunTask):
 
     config: TrainerConfig
     outputs = {
-        "model": "model.skops",
+        "model": "model",
         "cross_validated": "cross_validated.csv",
         "roc_curve": "roc_curve.png",
         "confusion_matrix": "confusion_matrix.png",
@@ -54,28 +47,37 @@ class Trainer(RunTask):
         """Measures the model on passengers left out, then fits it to all of them."""
         passengers = pd.read_csv(self.inputs["train"], index_col="PassengerId")
         survived = passengers.pop("Survived")
-        seed, boosting = self.config.seed, self.config.boosting.model_dump()
-        model = make_pipeline(
-            load(self.inputs["encoder"]),
-            GradientBoostingClassifier(**boosting, random_state=seed),
-        )
-        self.cross_validate(model, passengers, survived)
+        self.cross_validate(passengers, survived)
 
-        model.fit(passengers, survived)
-        save(model, self.outputs["model"])
-        log(model, "survival", passengers)
+        model = self.fitted(passengers, survived)
+        self.config.family.save(model, self.outputs["model"])
+        log(self.outputs["model"], "survival", passengers)
 
-    def cross_validate(self, model: Pipeline, passengers: DataFrame, survived: Series) -> None:
+    def fitted(self, passengers: DataFrame, survived: Series, held_out: Any = None) -> Model:
+        """A model of the family that luigi.toml names. No family is mentioned in this module."""
+        family, parameters = self.config.family, self.config.parameters
+        model = family.Model.build(parameters, load(self.inputs["encoder"]))
+        trainer = family.Trainer(parameters)
+        trainer.compile(model, self.config.seed)
+        trainer.fit(model, passengers, survived, held_out)
+        return model
+
+    def cross_validate(self, passengers: DataFrame, survived: Series) -> None:
         """Predicts the passengers of each fold by a model that was fitted to all others.
 
         What is an output here, as the pictures are, is there for later runs too. What is logged
         belongs to this run; metrics alone go along when the task is reused.
         """
+        probability = Series(0.0, passengers.index, name="Probability")
+        accuracy: list[float] = []
         folds = StratifiedKFold(self.config.folds, shuffle=True, random_state=self.config.seed)
-        predicted = cross_val_predict(model, passengers, survived, cv=folds, method="predict_proba")
-        probability = pd.Series(predicted[:, 1], passengers.index, name="Probability")
-        right = (probability >= 0.5) == survived
-        accuracy = [right.iloc[fold].mean() for _, fold in folds.split(passengers, survived)]
+        for rest, fold in folds.split(passengers, survived):
+            left_out = passengers.iloc[fold], survived.iloc[fold]
+            # The metrics of epochs are those of the first fold.
+            held_out = None if accuracy else left_out
+            model = self.fitted(passengers.iloc[rest], survived.iloc[rest], held_out)
+            probability.iloc[fold] = self.config.family.ModelAPI(model).predict(left_out[0])
+            accuracy.append(((probability.iloc[fold] >= 0.5) == left_out[1]).mean())
         mlflow.log_metric("cv_accuracy", np.mean(accuracy))
         mlflow.log_metric("cv_accuracy_std", np.std(accuracy))
 

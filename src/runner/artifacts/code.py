@@ -21,9 +21,9 @@ from blake3 import blake3
 from runner.artifacts.contents import key_of
 from runner.artifacts.resolve import WHOLE, Place
 from runner.artifacts.sources import Edited, Sources
-from runner.artifacts.walk import IMPORT, UNPICKLES, Walk
+from runner.artifacts.walk import IMPORT, LOADS, UNPICKLES, Walk
 
-__all__ = ["UNPICKLES", "Code", "CodeReader", "NoCode"]
+__all__ = ["LOADS", "UNPICKLES", "Code", "CodeReader", "NoCode"]
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,12 @@ class CodeReader:
         self._loaded = sorted(loaded)
         self._sources = Sources(begun, frozenset(self._loaded))
 
-    def of(self, cls: type, more: Iterable[type] = ()) -> Code:
+    def of(self, cls: type, more: Iterable[type] = (), packages: Iterable[str] = ()) -> Code:
         """The code that a class reaches.
 
         Args:
             more: classes that it uses in ways that no name tells, such as that of its config.
+            packages: what it uses all of likewise, as the family of a model.
 
         Raises:
             NoCode: its source can't be found or read, as in a notebook.
@@ -95,6 +96,9 @@ class CodeReader:
         for one in (*own, *more):
             if one in own or self._sources.is_users(one.__module__):
                 walk.waiting.append((*self._place(one), False))
+        for package in sorted(packages):
+            inner = (package, *self._sources.inside(package))  # it may be a bare folder
+            walk.waiting += [(module, WHOLE, False) for module in inner]
         self._follow(walk)
         if not own:
             raise NoCode("its code is in no file of the project")

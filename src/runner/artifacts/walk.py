@@ -32,6 +32,10 @@ _READING = frozenset("load loads Unpickler".split())
 _UNPICKLING = frozenset("read_pickle load_model allow_pickle shelve jsonpickle".split())
 UNPICKLES = "<unpickles>"  # among what is asked for: code that reads objects back
 
+#: The module that reads models of any family back, and what is asked for where code names it.
+_MODELS = "runner.model"
+LOADS = "<loads models>"
+
 #: Methods that say what is read and written: what they look at is told in other ways.
 _DECLARING = frozenset("build_input_output_path_dicts output outputs".split())
 
@@ -64,7 +68,6 @@ class Walk:
         self._texts: dict[str, dict[str, None]] = {}
         self.classes: dict[type, None] = {}
         self.asks: set[str] = set()
-
         self.modules: dict[str, None] = {}
         self.handed_on: set[Place] = set()
         self.classes_made: set[Place] = set()
@@ -167,6 +170,9 @@ class Walk:
         return False
 
     def _bound(self, source: Source, name: str, requiring: bool) -> None:
+        imports = [s for s in source.binds.get(name, ()) if isinstance(s, Importing)]
+        if _MODELS in (*imported_by(source, imports), *source.stars):
+            self.asks.add(LOADS)
         if name not in source.binds:
             self.waiting += [(star, name, requiring) for star in source.stars]
             if "__getattr__" in source.binds:
@@ -197,19 +203,15 @@ class Walk:
             self._names(source, node, requiring=name == "requires", declaring=name in _DECLARING)
 
     def _names(
-        self,
-        source: Source,
-        node: ast.AST,
-        *,
-        requiring: bool,
-        declaring: bool = False,
+        self, source: Source, node: ast.AST, *, requiring: bool, declaring: bool = False
     ) -> None:
         """Follows all that a piece of code names."""
         named = named_in(node)
         asked = {chain[0] for chain in named.chains}
         bound = [s for name in asked for s in source.binds.get(name, ())]
         used = [*named.imports, *(s for s in bound if isinstance(s, Importing))]
-        modules = {name.partition(".")[0] for name in imported_by(source, used)}
+        full = set(imported_by(source, used))
+        modules = {name.partition(".")[0] for name in full}
         aliases = [alias for s in used for alias in s.names]
         words = named.words | {a.name for a in aliases if (a.asname or a.name) in asked}
         if words & _OWN_MODULE:
@@ -223,6 +225,8 @@ class Walk:
             self.asks |= words
             if words & _UNPICKLING or (modules & _PICKLING and words & _READING):
                 self.asks.add(UNPICKLES)
+        if _MODELS in full or ("runner" in modules and "model" in words):
+            self.asks.add(LOADS)
         for place, handed_on in self._leads(source, named):
             self.waiting.append((*place, requiring))
             if handed_on:

@@ -1,0 +1,7 @@
+"""How boosted trees are asked."""
+
+from tasks.estimators import Predictor
+
+
+class ModelAPI(Predictor):
+    """They tell probabilities by themselves."""

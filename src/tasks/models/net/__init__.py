@@ -1,0 +1,1 @@
+"""A small neural net, which learns in epochs."""

@@ -1,0 +1,7 @@
+"""How a net is asked."""
+
+from tasks.estimators import Predictor
+
+
+class ModelAPI(Predictor):
+    """It tells probabilities by itself."""

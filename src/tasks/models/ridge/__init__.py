@@ -1,0 +1,1 @@
+"""Ridge regression: a weighted sum of the features, whose weights are kept small."""
