@@ -12,7 +12,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from pydantic import create_model, field_validator
 
@@ -161,6 +161,8 @@ class FamilyConfig(TaskConfig):
 
     model: str
 
+    _tables: ClassVar[tuple[str, ...]] = ()  # of all families, for "did you mean"
+
     @field_validator("model")
     @classmethod
     def _is_known(cls, value: str) -> str:
@@ -192,7 +194,9 @@ class FamilyConfig(TaskConfig):
         there = known(cls.__module__)
         more = there.keys() & values.keys() - {family.name for family in families}
         families += [Family(there[name]) for name in sorted(more - cls.model_fields.keys())]
-        return _with_tables(cls, families)
+        judge = _with_tables(cls, families)
+        judge._tables = tuple(there)
+        return judge
 
     def _settled(self) -> Self:
         """The same, without the tables of families that were not chosen."""

@@ -6,9 +6,10 @@
                           │             └──────> Evaluation ──> evaluation.html
                           └──> (both of these read its tables, too)
 
-One module for each task, best read in this order. `estimators` keeps models in files and in MLflow,
-`figures` draws, `page` is the HTML. Running `python -m runner` runs the task that luigi.toml names,
-after everything that it requires; `python -m runner Evaluation` the other one.
+One module for each task, best read in this order. `models` has a folder for each family of models,
+`estimators` is what they share, `figures` draws, `page` is the HTML. `python -m runner` runs the
+task that luigi.toml names, after everything that it requires; `python -m runner Evaluation` the
+other one.
 """
 
 from tasks.evaluation import Evaluation

@@ -18,7 +18,7 @@ class Prediction(RunTask):
     def run(self) -> None:
         """Writes one line for each passenger: 1 for a survivor, else 0."""
         passengers = pd.read_csv(self.inputs["test"], index_col="PassengerId")
-        probability = load(self.inputs["model"]).predict(passengers)
+        probability = pd.Series(load(self.inputs["model"]).predict(passengers), passengers.index)
         survived = (probability >= 0.5).astype(int).rename("Survived")
         survived.to_csv(self.outputs["submission"])
         mlflow.log_metric("predicted_survival", survived.mean())

@@ -78,8 +78,8 @@ class Trainer(RunTask):
             model = self.fitted(passengers.iloc[rest], survived.iloc[rest], held_out)
             probability.iloc[fold] = self.config.family.ModelAPI(model).predict(left_out[0])
             accuracy.append(((probability.iloc[fold] >= 0.5) == left_out[1]).mean())
-        mlflow.log_metric("cv_accuracy", np.mean(accuracy))
-        mlflow.log_metric("cv_accuracy_std", np.std(accuracy))
+        mlflow.log_metric("cv_accuracy", float(np.mean(accuracy)))
+        mlflow.log_metric("cv_accuracy_std", float(np.std(accuracy)))
 
         table = DataFrame({"Survived": survived, "Probability": probability})
         table.to_csv(self.outputs["cross_validated"])

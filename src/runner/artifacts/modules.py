@@ -127,12 +127,25 @@ def _spec(name: str) -> ModuleSpec | None:
         if depth > 1 and folders is None:
             return None
         try:
-            spec = PathFinder.find_spec(".".join(parts[:depth]), folders and list(folders))
+            spec = _found(".".join(parts[:depth]), folders and list(folders))
         except (ImportError, ValueError):
             return None
         if spec is None:
             return None
     return spec
+
+
+def _found(name: str, folders: list[str] | None) -> ModuleSpec | None:
+    try:
+        return PathFinder.find_spec(name, folders)
+    except KeyError:  # a bare folder in one that was not imported: Python asks for that one
+        finders = filter(None, map(pkgutil.get_importer, folders or ()))
+        specs = [found for finder in finders if (found := finder.find_spec(name))]
+        bare = ModuleSpec(name, None, is_package=True)
+        bare.submodule_search_locations = [
+            place for found in specs for place in found.submodule_search_locations or ()
+        ]
+        return next((found for found in specs if found.loader), bare if specs else None)
 
 
 def is_users_file(path: Path) -> bool:

@@ -37,7 +37,8 @@ class _Commands(click.Group):
             return None
         from importlib import import_module
 
-        found: click.Command = import_module(f"runner.cli.{cmd_name}").command
+        module = cmd_name.replace("-", "_")
+        found: click.Command = import_module(f"runner.cli.{module}").command
         return found
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

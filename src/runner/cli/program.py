@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (  # a task so called needs it in front
     *("run", "resume", "why", "runs", "show", "diff", "clone", "plot", "tree", "graph"),
-    *("sweep", "repeat", "reproduce", "gc", "ui"),
+    *("sweep", "repeat", "reproduce", "new-model", "gc", "ui"),
 )
 _PLACES = ("RunConfig.tracking_uri", "RunConfig.artifact_root")
 

@@ -128,4 +128,4 @@ def _fields_at(model: type[BaseModel], names: list[str]) -> list[str]:
         if not issubclass(inner.annotation, BaseModel):
             return []
         model = inner.annotation
-    return list(model.model_fields)
+    return [*model.model_fields, *getattr(model, "_tables", ())]

@@ -1,0 +1,1 @@
+"""``runner new-model``: a family of models to begin with."""
