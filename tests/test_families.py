@@ -221,16 +221,20 @@ def test_models_that_come_from_outside(auto: Auto) -> None:
         assert {name for name in LOADERS if plan[name] == "to run"} == set(LOADERS)
 
 
+YIELDS = """
+class Ask(RunTask):
+    outputs = {"out": "out.txt"}
+
+    def run(self):
+        fit = yield Fit()
+        folder = Path(fit["model"].path)
+        self.outputs["out"].write_text(str(load(folder).predict([1])))
+"""
+
+
 def test_a_model_of_a_task_that_is_yielded(auto: Auto) -> None:
-    asks = "@requires(Fit)\nclass Ask(RunTask):"
-    loads = 'load(self.inputs["model"])'
-    changed = TASKS.replace(asks, "class Ask(RunTask):")
-    changed = changed.replace(loads, 'load(__import__("pathlib").Path(fit["model"].path))')
-    changed = changed.replace(
-        '        self.outputs["out"].write_text(str(load',
-        '        fit = yield Fit()\n        self.outputs["out"].write_text(str(load',
-    )
-    auto.lay(changed, task="Ask")
+    fit = TASKS.partition("@requires")[0]
+    auto.lay(f"from pathlib import Path\n{fit}{YIELDS}", task="Ask")
     auto.run(TWO)
     pin = f"PathConfig.Fit={json.dumps(f'runs:/{auto.report.run_id}/Fit')}"
     auto.settled(pin)
