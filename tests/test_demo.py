@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,11 +14,14 @@ import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
 from runner.config import RunConfig
 from tests.conftest import Project, clean_environment
+from tests.servers import free_port, started
 
 pytest.importorskip("sklearn")
 
@@ -45,6 +49,17 @@ class Demo:
     def artifacts(self, name: str) -> Path:
         return Path(self.run(name).info.artifact_uri)
 
+    def asked(self, folder: Path, passengers: Any) -> list[float]:
+        """What a saved model says, asked in this process."""
+        from runner.model import load
+        from runner.project_code import ProjectTasks, unload
+
+        ProjectTasks(self.project.root).sections(["tasks"])
+        try:
+            return [float(found) for found in load(folder).predict(passengers)]
+        finally:
+            unload()
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Demo:
@@ -65,7 +80,8 @@ def here(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    found = {file.name: file.read_bytes() for file in folder.iterdir()}
+    files = (file for file in folder.rglob("*") if file.is_file())
+    found = {str(file.relative_to(folder)): file.read_bytes() for file in files}
     del found["manifest.json"]  # it has the time and the run
     return found
 
@@ -109,38 +125,56 @@ def test_pictures_are_outputs_and_on_the_page_of_a_run_that_reuses_them(
     assert f"Trainer/{name}" in page
 
 
-LOAD = """
-import sys
-import mlflow, pandas as pd
-
-uri, test = sys.argv[1:]
-table = pd.read_csv(test, index_col="PassengerId")
-for flavour in (mlflow.sklearn, mlflow.pyfunc):
-    print(*flavour.load_model(uri).predict(table))
-row = {"Age": None, "Fare": 8.05, "FamilySize": 1, "Pclass": 3, "Sex": "male", "Title": "Mr"}
-print(*mlflow.pyfunc.load_model(uri).predict(pd.DataFrame([{**row, "Embarked": None}])))
+SHIM = f"""#!/bin/sh
+exec {shlex.quote(sys.executable)} -m uvicorn "$@"
 """
 
 
-def test_the_logged_model_predicts_in_another_process(demo: Demo) -> None:
-    (logged,) = demo.run("first").outputs.model_outputs
-    uri, artifacts = f"models:/{logged.model_id}", demo.artifacts("first")
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, uri, str(artifacts / "Preprocessor/test.csv")],
-        cwd=demo.project.root,
-        env={
-            **clean_environment(),
-            "MLFLOW_TRACKING_URI": f"sqlite:///{demo.project.root}/mlflow.db",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    by_sklearn, by_pyfunc, of_a_row = done.stdout.splitlines()
+def elsewhere(demo: Demo, folder: Path) -> dict[str, str]:
+    """The environment of someone who has the runner, and not the project."""
+    (folder / "uvicorn").write_text(SHIM)  # MLflow looks for it on the path
+    (folder / "uvicorn").chmod(0o755)
+    return {
+        **clean_environment(),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{demo.project.root}/mlflow.db",
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
+def test_the_logged_model_is_served(demo: Demo, tmp_path: Path) -> None:
+    """By MLflow, in a folder from which the project is not to be seen."""
+    import pandas as pd
+
+    port, artifacts = free_port(), demo.artifacts("first")
+    uri = f"runs:/{demo.run('first').info.run_id}/survival"
+    command = (sys.executable, "-m", "mlflow", "models", "serve", "-m", uri)
+    place = ("--env-manager", "local", "-h", "127.0.0.1", "-p", str(port))
+    url = f"http://127.0.0.1:{port}"
+    known = {"Fare": 8.05, "FamilySize": 1, "Pclass": 3, "Title": "Mr", "Sex": "male"}
+    rows = [
+        {**known, "Age": None, "Embarked": None},
+        {**known, "Age": 30, "Embarked": "no port that training saw"},
+        {**known, "Age": 30, "Embarked": "S", "Title": "Miss", "Sex": "female", "Pclass": 1},
+    ]
+    table = pd.read_csv(artifacts / "Preprocessor/test.csv", index_col="PassengerId")
+
+    def ask(**passengers: Any) -> list[float]:
+        head = {"Content-Type": "application/json"}
+        body = json.dumps(passengers).encode()
+        with urlopen(Request(f"{url}/invocations", body, head)) as response:
+            return [one["Probability"] for one in json.load(response)["predictions"]]
+
+    env = elsewhere(demo, tmp_path)
+    with started(*command, *place, ready=f"{url}/ping", cwd=tmp_path, env=env):
+        answers = ask(dataframe_records=rows)
+        of_test = ask(dataframe_split=json.loads(table.to_json(orient="split")))
+        with pytest.raises(HTTPError) as refused:
+            ask(dataframe_records=[{"Age": 1}])
+        assert b"missing inputs ['Fare'" in refused.value.read()
+    assert answers == pytest.approx(demo.asked(artifacts / "Trainer/model", rows))
+    assert answers[0] < 0.5 and answers[1] < 0.5 < answers[2]
     lines = (artifacts / "Prediction/submission.csv").read_text().split()[1:]
-    assert by_sklearn == by_pyfunc == " ".join(line.partition(",")[2] for line in lines)
-    assert of_a_row == "0"
+    assert [line[-1] == "1" for line in lines] == [one >= 0.5 for one in of_test]
 
 
 def test_the_logged_model_says_what_it_takes_and_needs(demo: Demo) -> None:
@@ -150,11 +184,40 @@ def test_the_logged_model_says_what_it_takes_and_needs(demo: Demo) -> None:
     described = (folder / "MLmodel").read_text()
     assert (model.name, model.status) == ("survival", "READY")
     assert {m.key for m in model.metrics} >= {"cv_accuracy", "cv_accuracy_std"}
-    assert "serialization_format: skops" in described and "signature:" in described
+    assert "loader_module: runner.model" in described and "signature:" in described
+    assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle")]
     example = json.loads((folder / "input_example.json").read_text())
     assert example["columns"][:3] == ["Age", "Fare", "FamilySize"]
     needed = {line.partition("==")[0] for line in (folder / "requirements.txt").read_text().split()}
-    assert needed == {"mlflow", "scikit-learn", "skops"}
+    assert needed == {"mlflow", "luigi-mlflow-runner", "scikit-learn", "skops"}
+
+
+@pytest.mark.parametrize("family", ["ridge", "net"])
+def test_another_family(demo: Demo, here: Project, family: str) -> None:
+    """One key of the config; the same bytes again, which reuse and reproducing rest on."""
+    for name in (family, f"{family}-again"):
+        changes = (f"Trainer.model={family}", "Trainer.folds=2", "Trainer.net.epochs=12")
+        options = [part for value in changes for part in ("-o", value)]
+        done = here.command(*options, "--no-reuse", "--run-name", name)
+    assert re.search(r"Prediction +ran ", done.out)
+    assert demo.run(family).data.metrics["cv_accuracy"] > 0.75
+    first, again = demo.artifacts(family), demo.artifacts(f"{family}-again")
+    for task in ("Trainer", "Prediction"):
+        assert contents(first / task) == contents(again / task)
+    kept = {path.name for path in (first / "Trainer/model").iterdir()}
+    assert kept == {"pipeline.skops", f"tasks.models.{family}.family"}
+    params = demo.run(family).data.params
+    tables = {name.split(".")[1] for name in params if name.startswith("Trainer.")}
+    assert tables == {"model", "seed", "folds", family}
+    row = {"Fare": 8.05, "FamilySize": 1, "Pclass": 3, "Title": "Mr", "Sex": "male", "Age": 30.0}
+    (alone,) = demo.asked(first / "Trainer/model", {**row, "Embarked": "S"})
+    assert 0 <= alone < 0.5
+    histories = {"ridge": [], "net": list(range(12))}
+    for metric in ("loss", "accuracy"):
+        history = demo.project.client.get_metric_history(demo.run(family).info.run_id, metric)
+        assert [one.step for one in history] == histories[family]
+        first_value, *_, last_value = [one.value for one in history] or [1, 2]
+        assert first_value != last_value
 
 
 class Page(HTMLParser):
@@ -230,6 +293,19 @@ SHOWN = tomllib.loads(FULL)
 NAMED = tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", FULL, flags=re.MULTILINE))
 
 
+@pytest.mark.parametrize("family", ["boosting", "ridge", "net"])
+def test_the_full_config_has_every_key_of_each_family_with_its_default(
+    demo: Demo, here: Project, family: str
+) -> None:
+    from runner.families import Family
+    from runner.project_code import ProjectTasks, unload
+
+    ProjectTasks(here.root).sections(["tasks"])
+    defaults = Family(f"tasks.models.{family}").Config().model_dump(mode="json")
+    unload()
+    assert SHOWN["Trainer"][family] == defaults
+
+
 def test_the_full_config_can_be_run(here: Project) -> None:
     done = here.command("-c", "luigi.full.toml", "--dry-run")
     assert re.search(r"Prediction +to run", done.out)  # it pins nothing, and reuses nothing else
@@ -253,7 +329,8 @@ def test_the_full_config_has_every_key_of_the_demos_tasks_with_its_default(
 ) -> None:
     for name, run in {"Preprocessor": "first", "Trainer": "first", "Evaluation": "second"}.items():
         manifest = json.loads((demo.artifacts(run) / name / "manifest.json").read_text())
-        assert SHOWN[name] == manifest["config"]
+        others = {"ridge", "net"} if name == "Trainer" else set()  # which `model` does not name
+        assert {k: v for k, v in SHOWN[name].items() if k not in others} == manifest["config"]
     head = '[RunConfig]\nexperiment_name = "titanic"\ntask = "Evaluation"\nreuse = "auto"\n'
     here.write("bare.toml", f'{head}[PathConfig]\ninput = "input"\n')
     assert "0 to run; 3 reused" in here.command("-c", "bare.toml", "--dry-run").out

@@ -28,5 +28,5 @@ class Trainer:
         for epoch in range(self.config.epochs):
             model.learner.partial_fit(numbers, survived, classes=[0, 1])
             if held_out:
-                mlflow.log_metric("loss", model.learner.loss_, step=epoch)
-                mlflow.log_metric("accuracy", model.pipeline.score(*held_out), step=epoch)
+                right = model.pipeline.score(*held_out)
+                mlflow.log_metrics({"loss": model.learner.loss_, "accuracy": right}, step=epoch)
