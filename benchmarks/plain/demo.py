@@ -17,6 +17,8 @@ from typing import Any
 OUT = Path("out")
 CONFIG: dict[str, Any] = {"n_estimators": 100, "learning_rate": 0.05, "max_depth": 3}
 CONFIG |= {"subsample": 0.8}
+TREES = ["sklearn.tree._tree.Tree", "sklearn._loss.loss.HalfBinomialLoss"]
+TREES += ["sklearn._loss.link.Interval", "sklearn._loss.link.LogitLink"]
 NUMERIC, CATEGORICAL = ["Age", "Fare", "FamilySize"], ["Pclass", "Sex", "Title", "Embarked"]
 
 
@@ -44,7 +46,7 @@ def train(seed: int) -> None:
     import mlflow
     import numpy as np
     import pandas as pd
-    from estimators import load, log, save
+    from estimators import load, save
     from figures import confusion_matrix, roc_curve
     from sklearn.ensemble import GradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -67,7 +69,28 @@ def train(seed: int) -> None:
     confusion_matrix(survived, probability >= 0.5, OUT / f"confusion_matrix-{seed}.png")
     model.fit(passengers, survived)
     save(model, OUT / f"model-{seed}.skops")
-    log(model, "survival", passengers)
+    log(model, passengers)
+
+
+def log(model: Any, passengers: Any) -> None:
+    """As MLflow's users log a model of scikit-learn's."""
+    import warnings
+
+    import mlflow
+    from estimators import TRUSTED
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer column")
+        signature = mlflow.models.infer_signature(passengers, model.predict(passengers))
+    mlflow.sklearn.log_model(
+        model,
+        name="survival",
+        signature=signature,
+        input_example=passengers.head(3),
+        pip_requirements=mlflow.sklearn.get_default_pip_requirements(include_skops=True),
+        serialization_format="skops",
+        skops_trusted_types=[*TRUSTED, *TREES],
+    )
 
 
 def predict(seed: int) -> None:
@@ -76,7 +99,7 @@ def predict(seed: int) -> None:
     from estimators import load
 
     passengers = pd.read_csv(OUT / "test.csv", index_col="PassengerId")
-    model = load(OUT / f"model-{seed}.skops")
+    model = load(OUT / f"model-{seed}.skops", TREES)
     survived = pd.Series(model.predict(passengers), passengers.index, name="Survived")
     survived.to_csv(OUT / f"submission-{seed}.csv")
     mlflow.log_metric("predicted_survival", survived.mean())

@@ -108,21 +108,22 @@ def load(folder: Path) -> ModelAPI:
     return family.ModelAPI(family.Model.load(folder))
 
 
-def log(folder: Path, name: str, example: Any) -> None:
+def log(folder: Path, name: str, inputs: Any) -> None:
     """Logs a saved model to the run in MLflow, for `mlflow models serve` and `mlflow.pyfunc`.
 
     The project's modules go along as source; what is loaded is what `load` loads.
 
     Args:
         folder: as for `load`.
-        example: some inputs, which tell names and types of columns, too.
+        inputs: some, such as those of training; they tell names and types of columns, and the
+            first three are kept as an example.
     """
     import mlflow
 
     with warnings.catch_warnings():
         # A column of whole numbers that has gaps elsewhere is for the caller to turn into floats.
         warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer column")
-        signature = mlflow.models.infer_signature(example, load(folder).predict(example))
+        signature = mlflow.models.infer_signature(inputs, load(folder).predict(inputs))
     family = find(next(folder.glob(f"*{MARK}")).name.removesuffix(MARK), "")
     needed = ("mlflow", "luigi-mlflow-runner", *family.Model.packages)
     mlflow.pyfunc.log_model(
@@ -131,7 +132,7 @@ def log(folder: Path, name: str, example: Any) -> None:
         data_path=str(folder),
         code_paths=[str(path) for path in sorted(set(_own_code(family.module)))],
         signature=signature,
-        input_example=example,
+        input_example=inputs[:3],
         # Without them MLflow loads the model in a process of its own to see what it imports.
         pip_requirements=[f"{package}=={metadata.version(package)}" for package in needed],
     )
