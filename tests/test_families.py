@@ -10,6 +10,7 @@ import json
 import pickle
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -335,13 +336,19 @@ def test_a_folder_that_is_no_model(project: Project, tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_a_config_without_a_run(auto: Auto, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_config_without_a_run(auto: Auto) -> None:
     """As in a test of a project's own, or in a notebook; and on its way to a worker."""
-    monkeypatch.syspath_prepend(str(auto.root / "src"))
-    import tasks  # type: ignore[import-not-found]
-    from runner.declared import typed
+    from runner.declared import config_class, typed
+    from runner.project_code import ProjectTasks, unload
 
-    config = typed(tasks.FitConfig, {"model": "two", "two": {"size": 3}, "one": {"size": 9}})
-    assert (config.family.module, config.parameters.size) == ("tasks.models.two", 3)
-    assert config.model_dump() == {"model": "two", "seed": 0, "two": {"size": 3}}
-    assert pickle.loads(pickle.dumps(config)).model_dump() == config.model_dump()
+    found = ProjectTasks(auto.root)
+    found.sections(["tasks"])
+    try:
+        cls = config_class(found.classes["Fit"])
+        assert cls is not None
+        config: Any = typed(cls, {"model": "two", "two": {"size": 3}, "one": {"size": 9}})
+        assert (config.family.module, config.parameters.size) == ("tasks.models.two", 3)
+        assert config.model_dump() == {"model": "two", "seed": 0, "two": {"size": 3}}
+        assert pickle.loads(pickle.dumps(config)).model_dump() == config.model_dump()
+    finally:
+        unload()
