@@ -53,6 +53,7 @@ class Demo:
         from runner.model import load
         from runner.project_code import ProjectTasks, unload
 
+        unload()
         ProjectTasks(self.project.root).sections(["tasks"])
         try:
             return [float(found) for found in load(folder).predict(passengers)]
@@ -191,6 +192,18 @@ def test_the_logged_model_says_what_it_takes_and_needs(demo: Demo) -> None:
     assert needed == {"mlflow", "luigi-mlflow-runner", "scikit-learn", "skops"}
 
 
+def test_a_file_with_other_types_than_the_family_trusts_is_refused(
+    demo: Demo, tmp_path: Path
+) -> None:
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    trees = demo.artifacts("first") / "Trainer/model/pipeline.skops"
+    shutil.copyfile(trees, tmp_path / trees.name)
+    (tmp_path / "tasks.models.ridge.family").touch()
+    with pytest.raises(UntrustedTypesFoundException, match=r"HalfBinomialLoss|Tree"):
+        demo.asked(tmp_path, {})
+
+
 @pytest.mark.parametrize("family", ["ridge", "net"])
 def test_another_family(demo: Demo, here: Project, family: str) -> None:
     """One key of the config; the same bytes again, which reuse and reproducing rest on."""
@@ -299,6 +312,7 @@ def test_the_full_config_has_every_key_of_each_family_with_its_default(
     from runner.families import Family
     from runner.project_code import ProjectTasks, unload
 
+    unload()
     ProjectTasks(here.root).sections(["tasks"])
     defaults = Family(f"tasks.models.{family}").Config().model_dump(mode="json")
     unload()

@@ -341,6 +341,7 @@ def test_a_config_without_a_run(auto: Auto) -> None:
     from runner.declared import config_class, typed
     from runner.project_code import ProjectTasks, unload
 
+    unload()
     found = ProjectTasks(auto.root)
     found.sections(["tasks"])
     try:

@@ -85,7 +85,9 @@ class Kitchen:
     def _code_of(self, task: RunTask) -> Code:
         """The code of a task, of the family that its config names, and of models that it reads."""
         cls = type(task)
-        picked = {task.config.family.module} if isinstance(task.config, FamilyConfig) else set()
+        model = config_class(cls)
+        picks = model is not None and issubclass(model, FamilyConfig)
+        picked = {task.config.family.module} if picks else set()
         code = self._code_with(cls, frozenset(picked))
         if LOADS not in code.asks:
             return code

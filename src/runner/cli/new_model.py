@@ -71,6 +71,7 @@ def _tasks(config: Config, settings: Settings) -> list[str]:
     from runner.families import FamilyConfig
     from runner.project_code import ProjectTasks, unload
 
+    unload()
     found = ProjectTasks(settings.root)
     try:
         found.sections(config.run.modules)
