@@ -17,6 +17,7 @@ _HEIGHT = 300.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 16.0, 14.0, 34.0
 _ROW = 30.0
 _NAMES = 260.0
+_EM = 13.0
 _AXIS = 150.0  # at least, between two axes
 STYLE = (
     ".trials .grid{stroke:var(--grid)}.trials .axis{stroke:var(--edge)}"
@@ -105,7 +106,7 @@ def parallel(trials: Sequence[TrialReport], sweep: SweepConfig, best: int | None
             line["opacity"] = f"{0.12 + 0.78 * ((rank + 1) / len(ranked)) ** 2:.2f}"
         marks.titled(SubElement(svg, "polyline", line), _hint(trial))
     for at, (key, axis) in enumerate([*axes.items(), (sweep.metric, metric)]):
-        _upright(svg, _LEFT + room * at, key, axis)
+        _upright(svg, _LEFT + room * at, marks.fitted(key, room / _EM - 1), axis)
     return marks.written(svg)
 
 
@@ -141,7 +142,7 @@ def _upright(svg: Element, x: float, name: str, axis: scales.Scale) -> None:
     SubElement(svg, "line", {"class": "axis", **line})
     for at, said in axis.ticks():
         marks.text(svg, x + 6, _at(at) + 4, said, class_="soft")
-    marks.text(svg, x, _HEIGHT + 12, marks.fitted(name, 14), text_anchor="middle")
+    marks.text(svg, x, _HEIGHT + 12, name, text_anchor="middle")
 
 
 def _x(share: float) -> float:
