@@ -46,6 +46,7 @@ _VARYING = (
     (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"\b[a-z]+-[a-z]+-\d+\b"), "NAME"),
     (re.compile(r"\b(?:just now|\d+ \w+ ago)\b"), "WHEN"),
+    (re.compile(r"\b\d+ min(?: \d+ s)?\b"), "SECONDS"),
     (re.compile(r"\b\d+\.\d+ ?s\b|(?<=in )\d+ ms\b"), "SECONDS"),
     (re.compile(r"(?<= )\d+\.\d(?= |$)(?! [kMG]?B)", re.MULTILINE), "SECONDS"),
     (re.compile(r"(\d\.\d{4})\d+"), r"\1"),

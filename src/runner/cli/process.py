@@ -14,12 +14,15 @@ from typing import NoReturn
 
 # MLflow prints the address of a run on a server, twice; the last line of a run has it.
 _NO_LINKS = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
+# Where tqdm is installed, MLflow draws its bars across ours.
+_NO_BARS = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 
 
 def starting() -> None:
     """Collects nothing while modules are imported and the run is planned."""
     gc.disable()
     os.environ.setdefault(_NO_LINKS, "true")
+    os.environ.setdefault(_NO_BARS, "false")
 
 
 def working() -> None:
