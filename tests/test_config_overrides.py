@@ -143,7 +143,7 @@ def test_a_mapping_of_plain_values(configs: Configs) -> None:
 )
 def test_a_mapping_of_other_values(configs: Configs, value: Any) -> None:
     (problem,) = configs.problems(BASE, {"A.b": value})
-    assert problem.startswith("command line: [A] b: ")
+    assert problem.startswith("overrides: [A] b: ")
 
 
 def test_a_mapping_with_other_keys(configs: Configs) -> None:

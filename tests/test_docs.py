@@ -223,6 +223,9 @@ def named_in(title: str) -> list[str]:
 def test_the_api_is_all_documented() -> None:
     titles = set(_HEADING.findall(prose(API)))
     assert set(runner.__all__) <= titles
+    extra = {"ok", "metrics", 'report["Trainer"]', "frame", "as_dict"}
+    assert set(named_in("Report")) == extra
+    assert extra - {'report["Trainer"]'} == public(Report) - set(Report.__dataclass_fields__)
     parts = ("What a class declares", "What an instance offers", "The older form")
     named = {name for part in parts for name in named_in(part)}
     named |= set(named_in("Of the effective config"))
@@ -241,6 +244,15 @@ def test_the_defaults_of_a_task_are_those_documented() -> None:
 def test_requests_and_listeners_are_those_documented() -> None:
     assert named_in("Request") == list(Request.__dataclass_fields__)
     assert set(named_in("Listener")) == public(Listener)
+
+
+def test_the_arguments_of_run_are_those_documented() -> None:
+    rows = section(API, "run").splitlines()
+    cells = [[c.strip(" `") for c in row.split("|")[1:-1]] for row in rows if row.startswith("| `")]
+    arguments = inspect.signature(runner.run).parameters
+    assert [name for name, *_ in cells] == list(arguments)
+    for name, _, default, _ in cells:
+        assert ast.literal_eval(default) == arguments[name].default
 
 
 def test_the_functions_for_programs_are_called_as_documented() -> None:

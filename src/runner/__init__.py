@@ -4,6 +4,10 @@ What a project's tasks need stands here::
 
     from runner import RunTask, TaskConfig, requires
 
+and what other programs need::
+
+    report = runner.run("luigi.toml", overrides={"Trainer.seed": 1})
+
 Nothing heavy is imported before it is asked for.
 """
 
@@ -14,19 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.declared import TaskConfig, requires
+    from runner.embedding import run
     from runner.inputs import Source
     from runner.task import RunTask
 
 #: When this process began to import the runner, in ns since the epoch.
 IMPORTED = time.time_ns()
 
-__all__ = ["RunTask", "Source", "TaskConfig", "requires"]
+__all__ = ["RunTask", "Source", "TaskConfig", "requires", "run"]
 
 _HOMES = {
     "RunTask": "task",
     "Source": "inputs",
     "TaskConfig": "declared",
     "requires": "declared",
+    "run": "embedding",
 }
 
 

@@ -25,6 +25,7 @@ import difflib
 import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 class RunnerError(Exception):
@@ -123,11 +124,15 @@ class Interrupted(KeyboardInterrupt):
 
     It derives from KeyboardInterrupt because luigi takes every other exception that a task lets
     out for a failure of that task, and goes on with the next.
+
+    Attributes:
+        report: of the run that was closed for it, where `runner.run` raises it.
     """
 
-    def __init__(self, signum: int) -> None:
+    def __init__(self, signum: int, report: Any = None) -> None:
         super().__init__(signal.Signals(signum).name)
         self.signum = signum
+        self.report = report
         self.exit_code = 128 + signum
 
 

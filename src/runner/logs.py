@@ -58,13 +58,14 @@ class RunLog:
     def recording(self) -> Iterator[RunLog]:
         """Takes every record of the process, from DEBUG on."""
         root = logging.getLogger()
+        warnings_logged = getattr(logging, "_warnings_showwarning", None) is not None
         levels = {name: logging.getLogger(name).level for name in ("", *_TALKATIVE)}
         record_everything()
         root.addHandler(self._memory)
         try:
             yield self
         finally:
-            logging.captureWarnings(False)
+            logging.captureWarnings(warnings_logged)
             root.removeHandler(self._memory)
             if self._file is not None:
                 root.removeHandler(self._file)
@@ -131,8 +132,20 @@ def records() -> Iterator[list[logging.LogRecord]]:
         root.setLevel(level)
 
 
+@contextmanager
+def mlflow_adopted() -> Iterator[None]:
+    """MLflow's loggers print to stderr by themselves; meanwhile they are like all others."""
+    logger = logging.getLogger("mlflow")
+    before = logger.handlers[:], logger.propagate
+    adopt_mlflow()
+    try:
+        yield
+    finally:
+        logger.handlers[:], logger.propagate = before
+
+
 def adopt_mlflow() -> None:
-    """MLflow's loggers print to stderr by themselves; from here on they are like all others."""
+    """The same for as long as the process lives."""
     logger = logging.getLogger("mlflow")
     logger.handlers.clear()
     logger.propagate = True

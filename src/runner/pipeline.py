@@ -18,7 +18,7 @@ from runner import luigi_parser, project_code, signals, summary
 from runner.artifacts import sending
 from runner.context import using
 from runner.errors import UsageError, did_you_mean
-from runner.logs import RunLog, adopt_mlflow
+from runner.logs import RunLog, mlflow_adopted
 from runner.planning import Plan, make_plan
 from runner.project_code import ProjectTasks
 from runner.redaction import Redactor
@@ -59,12 +59,13 @@ def run(request: Request, settings: Settings, listener: Listener | None = None) 
         to_run = len(plan.needed) - len(plan.complete)
         with engines.opened(plan.context.config, to_run) as engine:  # workers start meanwhile
             client = store.connect(plan.location)
-            adopt_mlflow()
             if PARENT_TAG not in request.tags:  # its parent has done so
                 reaper.reap(client)
             recorder = Recorder(client, plan.location, redactor)
-            opened = OpenRun(plan, recorder, received, listener or Silent(), request, engine)
-            return opened.execute(log)
+            with mlflow_adopted():
+                told = listener or Silent()
+                opened = OpenRun(plan, recorder, received, told, request, engine)
+                return opened.execute(log)
 
 
 def why(request: Request, settings: Settings, task: str) -> list[tuple[str, Explanation]]:

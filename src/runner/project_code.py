@@ -6,9 +6,10 @@ import importlib
 import pkgutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
@@ -156,6 +157,25 @@ def unload() -> None:
     for name in modules:
         del sys.modules[name]
     _loaded.clear()
+
+
+def kept() -> Callable[[], None]:
+    """Notes what luigi knows; the function returned forgets the project, and sets that back."""
+    register: Any = Register
+    instances = register._Register__instance_cache
+    namespaces = dict(register._default_namespace_dict)
+    events: dict[Any, Any] = luigi.Task._event_callbacks
+    callbacks = {cls: {e: set(of) for e, of in events[cls].items()} for cls in events}
+
+    def restore() -> None:
+        unload()
+        register._Register__instance_cache = instances
+        register._default_namespace_dict.clear()
+        register._default_namespace_dict.update(namespaces)
+        events.clear()
+        events.update(callbacks)
+
+    return restore
 
 
 def _inside(module: ModuleType, root: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What became of a run: the value that `pipeline.run` returns."""
+"""What became of a run: the value that `runner.run` and `pipeline.run` return."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from runner.errors import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TaskStatus = Literal["ran", "reused", "failed", "stopped", "not run", "not needed", "to run"]
 RunStatus = Literal["FINISHED", "FAILED", "KILLED", "PLANNED", "UNCHANGED"]
@@ -21,6 +26,7 @@ class TaskReport:
         status: `to run` in a plan only; `not needed`: a complete task stands in front of it.
         reason: why it runs or does not.
         directory: where its outputs lie; None for a plain luigi task.
+        outputs: file or folder of each output by name, once it is there.
         origin: name (or id) of the run that computed a reused task.
         origin_id: its id.
         computed: when that was, with time zone.
@@ -39,6 +45,7 @@ class TaskReport:
     status: TaskStatus
     reason: str = ""
     directory: Path | None = None
+    outputs: Mapping[str, Path] = field(default_factory=dict)
     origin: str = ""
     origin_id: str = ""
     computed: datetime | None = None
@@ -89,6 +96,51 @@ class Report:
     @property
     def ok(self) -> bool:
         return self.status in ("FINISHED", "PLANNED", "UNCHANGED")
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Last value of each metric of the run; of a name that several tasks logged, that of the
+        one which ended last, and of a task that ran before that of a reused one.
+        """
+        ended = sorted(self.tasks, key=lambda task: task.spans[-1][1] if task.spans else 0.0)
+        return {name: value for task in ended for name, value in task.metrics.items()}
+
+    def __getitem__(self, task: str) -> TaskReport:
+        """One task.
+
+        Args:
+            task: its name, as in `tasks`; the family is enough where the run has one of it.
+
+        Raises:
+            KeyError: the run has no such task, or several.
+        """
+        found = [t for t in self.tasks if t.name == task]
+        found = found or [t for t in self.tasks if t.name.startswith(f"{task}(")]
+        if len(found) == 1:
+            return found[0]
+        names = [t.name for t in found or self.tasks]
+        if found:
+            raise KeyError(f"the run has several of {task}: {', '.join(names)}")
+        raise KeyError(f"the run has no task {task!r}{did_you_mean(task, names)}")
+
+    def frame(self) -> pd.DataFrame:
+        """The tasks as a table of pandas: a row a task, a column `metrics.<name>` a metric."""
+        import pandas as pd
+
+        columns = ("status", "origin", "seconds", "size", "directory")
+        rows = [
+            {name: getattr(task, name) for name in columns}
+            | {f"metrics.{name}": value for name, value in task.metrics.items()}
+            for task in self.tasks
+        ]
+        index = pd.Index([task.name for task in self.tasks], name="task")
+        return pd.DataFrame(rows, index=index, columns=None if rows else list(columns))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from runner import notebook
+
+        return notebook.page(self)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

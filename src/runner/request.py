@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
-from runner.config import Overrides
+from runner.config import ConfigSource, Overrides
 from runner.context import RunContext, Watch
 from runner.engine.outcome import Outcome
 
@@ -17,7 +16,7 @@ class Request:
     """What is asked for.
 
     Attributes:
-        files: config files; later ones win.
+        files: config files, or what stands for them (`config.load`); later ones win.
         overrides: single values over them.
         force: families that run even when they are pinned.
         dry_run: plan only.
@@ -28,7 +27,7 @@ class Request:
         watch: is told what tasks log, and may end the run.
     """
 
-    files: Sequence[Path]
+    files: Sequence[ConfigSource]
     overrides: Overrides = ()
     force: Collection[str] = ()
     dry_run: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +42,8 @@ _PASSWORD = re.compile(r"://[^/\s:@]*:([^@\s]+)@")  # up to the first @ …
 _GREEDY_PASSWORD = re.compile(r"://[^/\s:@]*:(\S+)@")  # … and to the last
 _TOLD = "environment"
 _WRITTEN = ".env"
+# Set by libraries when they are imported, and read by their native parts for as long as they live.
+_OF_LIBRARIES = "KMP_"
 
 #: What `load` itself put into the environment: the next one must not take it for said by the user.
 _lent: dict[str, str] = {}
@@ -118,6 +121,22 @@ def started_with() -> dict[str, str]:
 def lent() -> dict[str, str]:
     """What `load` put into the environment from `.env`."""
     return dict(_lent)
+
+
+@contextmanager
+def environment_kept() -> Iterator[None]:
+    """Sets `os.environ` back, and what `load` has put there."""
+    before, lent_before = dict(os.environ), lent()
+    try:
+        yield
+    finally:
+        for name in set(os.environ) - set(before):
+            if not name.startswith(_OF_LIBRARIES):
+                del os.environ[name]
+        changed = {name: value for name, value in before.items() if os.environ.get(name) != value}
+        os.environ.update(changed)
+        _lent.clear()
+        _lent.update(lent_before)
 
 
 def _folder(start: Path | None) -> Path:

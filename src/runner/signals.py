@@ -51,7 +51,9 @@ def handled() -> Iterator[Signals]:
         yield state
         return
     before = {number: signal.getsignal(number) for number in _HANDLED}
-    taken = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    # Ignored ones stay ignored; None is a handler that is not Python's, and can't be put back.
+    left = (signal.SIG_IGN, None)
+    taken = [number for number, handler in before.items() if handler not in left]
     for number in taken:
         signal.signal(number, state.handle)
     try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by itself
 import luigi
-from runner.context import Origin, RunContext, using
+from runner.artifacts.copies import is_peeked
+from runner.context import Origin, Placement, RunContext, using
 from runner.engine.outcome import Outcome
 from runner.history import History
 from runner.planning import Plan
@@ -98,6 +100,7 @@ def _task_report(
         status=status,
         reason=place.reason if place else _plain_reason(task, plan),
         directory=place.directory if place and status in _THERE else None,
+        outputs=_outputs(task, place) if place and status in ("ran", "reused") else {},
         origin=origin.run_name or origin.run_id,
         origin_id=origin.run_id,
         computed=origin.created,
@@ -111,6 +114,12 @@ def _task_report(
         expected_seconds=expected.seconds if expected else None,
         expected_size=expected.size if expected else None,
     )
+
+
+def _outputs(task: luigi.Task, place: Placement) -> dict[str, Path]:
+    if not isinstance(task, RunTask) or is_peeked(place.directory):
+        return {}
+    return {name: place.directory / path for name, path in task.declared_outputs().items()}
 
 
 def _status(

@@ -5,9 +5,18 @@ and `Config.origins` says which of them each value came from.
 """
 
 from runner.config.document import Overrides
-from runner.config.loading import load
+from runner.config.loading import ConfigSource, load, sources_of
 from runner.config.model import Config, SectionCheck
 from runner.config.schema import RunConfig
 from runner.config.snapshot import to_toml
 
-__all__ = ["Config", "Overrides", "RunConfig", "SectionCheck", "load", "to_toml"]
+__all__ = [
+    "Config",
+    "ConfigSource",
+    "Overrides",
+    "RunConfig",
+    "SectionCheck",
+    "load",
+    "sources_of",
+    "to_toml",
+]

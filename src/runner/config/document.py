@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.config.values import DEEPEST, parse, plain
+from runner.config.values import DEEPEST, TOO_DEEP, parse, plain
 from runner.errors import Problem, did_you_mean
 
 COMMAND_LINE = "command line"
+PROGRAM = "program"  # gave a table in place of a file,
+PROGRAM_OVERRIDES = "overrides"  # or a mapping in place of what stands on the command line
+OVERRIDES = (COMMAND_LINE, PROGRAM_OVERRIDES)
 
 Overrides = Sequence[str] | Mapping[str, Any]
 
@@ -67,9 +70,25 @@ class Document:
                 # Once only: else it would undo what another file changed that extends it too.
                 self._add(parent, chain)
         self._merged.add(path)
+        self._add_sections(table, where)
+
+    def add_table(self, table: Mapping[Any, Any], origins: Mapping[str, str]) -> None:
+        """Merges what a program gives in place of a file; `extends` starts at the project.
+
+        Args:
+            origins: `Section.key` -> where the program has it from.
+        """
+        table = dict(table)
+        for parent in self._parents(self.root / PROGRAM, table.pop(_EXTENDS, []), PROGRAM):
+            if parent not in self._merged:
+                self._add(parent, ())
+        self._add_sections(table, PROGRAM)
+        self.origins |= {key: origin for key, origin in origins.items() if key in self.origins}
+
+    def _add_sections(self, table: Mapping[Any, Any], where: str) -> None:
         self.last = where
         for section, values in table.items():
-            if isinstance(values, dict):
+            if isinstance(values, Mapping):
                 self.merge((section,), values, where)
             elif isinstance(values, list) and values and isinstance(values[0], dict):
                 self.problem(where, section, "is written as [[…]]; a section is one table, […]")
@@ -94,6 +113,10 @@ class Document:
 
     def merge(self, key: tuple[str, ...], value: Any, where: str) -> None:
         """Sets a value; a table is merged into the table that is there, anything else replaces."""
+        if not isinstance(key[-1], str) or len(key) > DEEPEST:
+            said = TOO_DEEP if len(key) > DEEPEST else f"the key {key[-1]!r} is no string"
+            self.problem(where, ".".join(map(str, key[:2])), said)
+            return
         target = self.data
         for depth, name in enumerate(key[:-1], start=1):
             target = target.setdefault(name, {})
@@ -101,7 +124,7 @@ class Document:
                 outer = ".".join(key[:depth])
                 self.problem(where, ".".join(key), f"{outer} is a value, not a table of keys")
                 return
-        if not isinstance(value, dict):
+        if not isinstance(value, Mapping):
             value = self._plain(".".join(key), value, where)
             if value is not _REFUSED:
                 self._replace(target, key, value, where)
@@ -114,14 +137,18 @@ class Document:
     def override(self, changes: Overrides) -> None:
         """Applies ``Task.key=value`` changes, from the command line or a mapping."""
         if isinstance(changes, Mapping):
-            pairs = [(dotted(n), n, self._plain(n, v)) for n, v in changes.items()]
+            where = PROGRAM_OVERRIDES
+            pairs = [(dotted(n), n, self._plain(n, v, where)) for n, v in changes.items()]
         else:
+            where = COMMAND_LINE
             pairs = [self._split(change) for change in changes]
         for key, name, value in pairs:
             if key is None:
-                self.problem(COMMAND_LINE, "", f"-o {name!r}: expected Section.key=value")
+                option = "" if where == PROGRAM_OVERRIDES else "-o "
+                form = "Section.key=value" if option else "Section.key"
+                self.problem(where, "", f"{option}{name!r}: expected {form}")
             elif value is not _REFUSED:
-                self.merge(key, value, COMMAND_LINE)
+                self.merge(key, value, where)
 
     def label(self, path: Path) -> str:
         """A file's name as messages show it: relative to the project where it is inside."""
@@ -137,7 +164,7 @@ class Document:
         target[key[-1]] = value
         self.origins[name] = where
 
-    def _plain(self, key: str, value: Any, where: str = COMMAND_LINE) -> Any:
+    def _plain(self, key: str, value: Any, where: str) -> Any:
         try:
             return plain(value)
         except ValueError as error:

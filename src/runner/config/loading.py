@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from runner import settings as environment
-from runner.config.document import COMMAND_LINE, Document, Overrides
+from runner.config.document import OVERRIDES, Document, Overrides
 from runner.config.model import Config, SectionCheck
 from runner.config.schema import (
     LUIGI_SECTIONS,
@@ -32,13 +32,16 @@ from runner.settings import Settings
 #: Imports the modules named in `[RunConfig] modules` and tells the sections of the tasks in them.
 TaskSections = Callable[[Sequence[str]], Mapping[str, SectionCheck]]
 
+#: A file, or what a program has in its place: the tables of one, or a config that was loaded.
+ConfigSource = str | Path | Mapping[str, Any] | Config
+
 _VARIABLE = re.compile(r"\$(\$|)\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NEAR = 0.8
 _OWN = (RUN, PATHS, SWEEP)
 
 
 def load(
-    path: str | Path | Sequence[str | Path],
+    path: ConfigSource | Sequence[ConfigSource],
     overrides: Overrides = (),
     *,
     settings: Settings | None = None,
@@ -47,7 +50,8 @@ def load(
     """Reads a config and checks it, all at once.
 
     Args:
-        path: one file, or several of which later ones win.
+        path: one file, or several of which later ones win; a mapping, as `tomllib` gives it, or
+            a `Config` stands for a file.
         overrides: ``Task.key=value`` strings, the value in TOML syntax (a bare word is a string),
             or a mapping of `Task.key` to plain values.
         settings: what the environment says; default: read now.
@@ -58,8 +62,8 @@ def load(
         ProjectCodeError: a module can't be imported.
     """
     settings = settings or environment.load()
-    files = [Path(p) for p in ([path] if isinstance(path, str | Path) else path)]
-    document = _read(files, settings.root)
+    sources = sources_of(path)
+    document = _read(sources, settings.root)
     document.override(overrides)
     written = deepcopy(document.data)
     data = _expanded(document)
@@ -79,15 +83,25 @@ def load(
         sections={name: table for name, table in data.items() if name not in _OWN},
         written=written,
         origins=document.origins,
-        files=tuple(files),
+        files=tuple(Path(source) for source in sources if isinstance(source, str | Path)),
         sweep=sweep,
     )
 
 
-def _read(files: Sequence[Path], root: Path) -> Document:
+def sources_of(given: ConfigSource | Sequence[ConfigSource]) -> list[ConfigSource]:
+    """What is meant by one source, or several."""
+    return [given] if isinstance(given, str | Path | Mapping | Config) else list(given)
+
+
+def _read(sources: Sequence[ConfigSource], root: Path) -> Document:
     document = Document(root)
-    for file in files:
-        document.add_file(file)
+    for source in sources:
+        if isinstance(source, Config):
+            document.add_table(source.written, source.origins)
+        elif isinstance(source, Mapping):
+            document.add_table(source, {})
+        else:
+            document.add_file(Path(source))
     if document.problems:  # what is missing from an unreadable file is no news
         raise ConfigError(document.problems)
     return document
@@ -97,7 +111,7 @@ def _add_environment(document: Document, data: dict[str, Any], settings: Setting
     given = {"tracking_uri": ("MLFLOW_TRACKING_URI", settings.tracking_uri)}
     given["artifact_root"] = ("RUNNER_ARTIFACT_ROOT", settings.artifact_root)
     for key, (variable, value) in given.items():
-        if value is not None and document.origins.get(f"{RUN}.{key}") != COMMAND_LINE:
+        if value is not None and document.origins.get(f"{RUN}.{key}") not in OVERRIDES:
             data.setdefault(RUN, {})[key] = value
             document.origins[f"{RUN}.{key}"] = settings.origins.get(variable, "environment")
 

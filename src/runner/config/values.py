@@ -6,6 +6,7 @@ import datetime
 import re
 import tomllib
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 DEEPEST = 50  # tables and lists inside one another
@@ -16,7 +17,7 @@ _INTEGERS = range(-(2**63), 2**63)  # more than TOML promises, and than a databa
 _ENDLESS_KEY = re.compile(
     r"""(?<![\w.-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){1000}"""
 )
-_AS_THEY_ARE = (bool, float, datetime.date, datetime.time)
+_AS_THEY_ARE = (bool, datetime.date, datetime.time)
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -39,7 +40,8 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """A value as TOML would have given it: tuples as lists, subclasses of strings as strings.
+    """A value as TOML would have given it: tuples as lists, paths as strings, numpy's numbers as
+    Python's.
 
     Raises:
         ValueError: TOML has no such value; the message is a sentence part.
@@ -50,6 +52,8 @@ def plain(value: Any, depth: int = 0) -> Any:
         return _text(value)
     if isinstance(value, _AS_THEY_ARE):
         return value
+    if isinstance(value, float):
+        return float(value)
     if isinstance(value, int):
         if value not in _INTEGERS:
             raise ValueError("is beyond 64 bits; write it as a string")
@@ -58,6 +62,17 @@ def plain(value: Any, depth: int = 0) -> Any:
         return {_key(name): plain(inner, depth + 1) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [plain(inner, depth + 1) for inner in value]
+    return plain(_of_a_library(value), depth + 1)
+
+
+def _of_a_library(value: Any) -> Any:
+    """What a program may have in place of a plain value: a path, or a number of numpy's."""
+    if isinstance(value, PurePath):
+        return str(value)
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return value.item()
+    if value is None:
+        raise ValueError("TOML has no value for None; leave the key out")
     raise ValueError(f"TOML has no value for {type(value).__name__}")
 
 

@@ -14,6 +14,9 @@ from runner.tracking.plugin import MetricNotes
 from runner.tracking.store import StoreLocation
 
 _EXPERIMENT_VARIABLE = "MLFLOW_EXPERIMENT_ID"
+_RUN_VARIABLE = "MLFLOW_RUN_ID"
+#: Set and removed by functions of the fluent API.
+_VARIABLES = (*(_EXPERIMENT_VARIABLE, _RUN_VARIABLE, "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"),)
 
 
 @contextmanager
@@ -21,8 +24,7 @@ def active_run(context: RunContext, location: StoreLocation) -> Iterator[None]:
     """While tasks are executed, MLflow's fluent API means this run; then what it meant before."""
     import mlflow
 
-    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-    with _experiment_kept(), plugin.attached(context.run_id, location.uri):
+    with kept(), plugin.attached(context.run_id, location.uri):
         try:
             mlflow.set_tracking_uri(location.uri)
             mlflow.set_experiment(experiment_id=context.experiment_id)
@@ -30,25 +32,40 @@ def active_run(context: RunContext, location: StoreLocation) -> Iterator[None]:
             yield
         finally:
             mlflow.flush_async_logging()
-            while _is_ours(mlflow.active_run(), context):
+            while mlflow.active_run() is not None:  # those that a task left open, too
                 mlflow.end_run()
-            mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None is MLflow's own default
 
 
 @contextmanager
-def _experiment_kept() -> Iterator[None]:
-    """Sets MLflow's active experiment back, for which it has no function of its own."""
-    from mlflow.tracking import fluent
+def kept() -> Iterator[None]:
+    """Sets back what MLflow's fluent API means by itself, for most of which it has no function.
 
-    active, variable = fluent._active_experiment_id, os.environ.get(_EXPERIMENT_VARIABLE)
+    Runs that this thread has open are out of sight meanwhile: neither they nor the pipeline's run
+    can be ended, or taken for the parent, by mistake.
+    """
+    import mlflow
+    from mlflow.tracking import fluent
+    from mlflow.tracking._model_registry import utils as registry
+    from mlflow.tracking._tracking_service import utils as tracking
+
+    variables = {name: os.environ.get(name) for name in _VARIABLES}
+    uri, registry_uri = tracking._tracking_uri, registry._registry_uri
+    experiment, last = fluent._active_experiment_id, fluent._last_active_run_id.get()
+    open_runs = fluent._active_run_stack.get()
+    fluent._active_run_stack.set([])
     try:
         yield
     finally:
-        fluent._active_experiment_id = active
-        if variable is None:
-            os.environ.pop(_EXPERIMENT_VARIABLE, None)
-        else:
-            os.environ[_EXPERIMENT_VARIABLE] = variable
+        fluent._active_run_stack.set(open_runs)
+        fluent._active_experiment_id = experiment
+        fluent._last_active_run_id.set(last)
+        registry._registry_uri = registry_uri
+        mlflow.set_tracking_uri(uri)  # type: ignore[arg-type]  # None: as the environment says
+        for name, value in variables.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def adopt_run(context: RunContext, tracking_uri: str) -> None:
@@ -60,7 +77,7 @@ def adopt_run(context: RunContext, tracking_uri: str) -> None:
         plugin.RUN_VARIABLE: context.run_id,
         plugin.STORE_VARIABLE: tracking_uri,
         "MLFLOW_TRACKING_URI": tracking_uri,
-        "MLFLOW_RUN_ID": context.run_id,
+        _RUN_VARIABLE: context.run_id,
         _EXPERIMENT_VARIABLE: context.experiment_id,
     }
     if os.environ.get(plugin.RUN_VARIABLE) != context.run_id:
