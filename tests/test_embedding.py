@@ -323,7 +323,7 @@ def test_a_task_can_not_start_a_run_in_its_own_process(project: Project) -> None
     nested = PIPELINE.replace('self.outputs["text"].write_text(self.config.text)', code)
     project.pipeline(f"import runner\n{nested}")
     report = runner.run("luigi.toml")
-    assert "a run can't be started by a task of another run" in report.error
+    assert "a task can't call runner.run" in report.error
 
 
 def test_a_report_says_what_there_is(project: Project) -> None:

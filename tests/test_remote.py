@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import runner
 from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
 from runner.artifacts.copies import Copies
@@ -321,8 +322,12 @@ def test_a_pin_to_a_remote_run(remote: Project, clone: Project, place: Place) ->
     assert first.run_id in str(directory(by_id, "Write"))
     with pytest.raises(MissingInputError, match=rf"recent runs .*run:{first.run_id[:8]}"):
         clone.run_here("PathConfig.Write=run:nosuch", dry_run=True)
+    text = runner.load(f"runs:/{report.run_id}/Write/text", project=clone.root)
+    assert text.read_text() == "pinned" and text.is_relative_to(clone.root)
     path = place.one(f"{first.run_id}/artifacts/Count/count.txt")
     place.write(path, b"7")
+    with pytest.raises(MissingInputError, match=r"Count is damaged: count.txt has other"):
+        runner.load("runs:/calm-fox/Count/count", project=clone.root)
     with pytest.raises(MissingInputError, match=r"Count is damaged: count.txt has other"):
         clone.run_here("PathConfig.Count=run:calm-fox", pins[1])
 

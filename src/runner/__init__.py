@@ -18,19 +18,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.declared import TaskConfig, requires
-    from runner.embedding import run
+    from runner.embedding import load, run
     from runner.inputs import Source
     from runner.task import RunTask
 
 #: When this process began to import the runner, in ns since the epoch.
 IMPORTED = time.time_ns()
 
-__all__ = ["RunTask", "Source", "TaskConfig", "requires", "run"]
+__all__ = ["RunTask", "Source", "TaskConfig", "load", "requires", "run"]
 
 _HOMES = {
     "RunTask": "task",
     "Source": "inputs",
     "TaskConfig": "declared",
+    "load": "embedding",
     "requires": "declared",
     "run": "embedding",
 }

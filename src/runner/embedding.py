@@ -1,4 +1,4 @@
-"""`runner.run`: a run, from a program or a notebook."""
+"""`runner.run` and `runner.load`: runs and their outputs, for programs and notebooks."""
 
 from __future__ import annotations
 
@@ -80,6 +80,40 @@ def _run(
     if report.signum is not None:
         raise Interrupted(report.signum, report)
     return report
+
+
+def load(
+    uri: str,
+    *,
+    config: ConfigSource | Sequence[ConfigSource] = environment.CONFIG_NAME,
+    project: str | Path | None = None,
+) -> Any:
+    """Where an output of a finished run is: ``load("runs:/latest/Trainer/model")``.
+
+    What it holds is read by the library that wrote it. What is kept elsewhere is fetched first.
+
+    Args:
+        uri: ``runs:/<run>/<task>/<output>``; the run by its id, its name, the beginning of either,
+            or as `latest`: the newest that finished.
+        config: says where the runs are kept, and of which experiment `latest` speaks.
+        project: as for `run`.
+
+    Returns:
+        `Path` of a file or folder, whole and with the digest that it was published with; without
+        an output's name a dict of all outputs of the task.
+
+    Raises:
+        UsageError: there is no such run, task or output.
+        MissingInputError: it was freed or damaged since.
+    """
+    sources = sources_of(config)
+    with isolation.isolated():
+        from runner.experiments import outputs
+        from runner.experiments.records import Records
+
+        settings = _settings(project, sources)
+        records = Records([_located(source, settings) for source in sources], settings)
+        return outputs.located(uri, records)
 
 
 class _Lines:

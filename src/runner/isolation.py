@@ -44,8 +44,8 @@ def isolated() -> Iterator[None]:
 @contextmanager
 def _alone() -> Iterator[None]:
     if _owner == [threading.get_ident()]:
-        text = "a run can't be started by a task of another run in the same process"
-        raise UsageError(text, "require the task, or start the other run as a process of its own")
+        text = "a task can't call runner.run or runner.load in the process of its own run"
+        raise UsageError(text, "let it require what it needs, or pin that in [PathConfig]")
     with _one_at_a_time:
         _owner[:] = [threading.get_ident()]
         try:

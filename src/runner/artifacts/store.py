@@ -95,7 +95,7 @@ class ArtifactStore:
         while waiting:
             where = waiting.pop()
             for item in self._tried("listed", functools.partial(self._list, where)):
-                if not item.path.startswith(f"{where}/"):  # some list a folder in itself
+                if where and not item.path.startswith(f"{where}/"):  # some list it in itself
                     continue
                 if item.is_dir:
                     waiting.append(item.path)

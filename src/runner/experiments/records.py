@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 
 from runner import config as configs
 from runner.artifacts.copies import Copies
-from runner.config import Config
+from runner.config import Config, ConfigSource
 from runner.config.values import parse
 from runner.errors import MissingInputError, UsageError
 from runner.experiments import chance
@@ -97,13 +96,14 @@ class Records:
     """The runs of a project's store.
 
     Args:
-        files: config files; they say where the store is, and which experiment is the project's.
+        files: config files, or what stands for them; they say where the store is, and which
+            experiment is the project's.
 
     Raises:
         ConfigError, TrackingError: that can't be told, or the store can't be used.
     """
 
-    def __init__(self, files: Sequence[Path], settings: Settings) -> None:
+    def __init__(self, files: Sequence[ConfigSource], settings: Settings) -> None:
         self.config: Config = configs.load(files, settings=settings)
         self.location = store.locate(self.config)
         self.client = cache(self._connect)
