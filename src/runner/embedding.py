@@ -34,6 +34,7 @@ def run(  # noqa: PLR0913  each is an option of the command
     dry_run: bool = False,
     record: bool = False,
     verify: bool = False,
+    only: bool = False,
     tags: Mapping[str, str] | None = None,
     progress: bool = False,
     listener: Listener | None = None,
@@ -48,7 +49,7 @@ def run(  # noqa: PLR0913  each is an option of the command
             working directory belongs to, unless the first file lies elsewhere: then its own.
         reuse: in place of `[RunConfig] reuse`.
         progress: write a line to stderr when a task starts or ends.
-        overrides, force, dry_run, record, verify, tags: as for `runner.request.Request`.
+        overrides, force, dry_run, record, verify, only, tags: as for `runner.request.Request`.
 
     Raises:
         RunnerError: nothing was run: the config, the graph, an input or the store is wrong. A task
@@ -58,9 +59,9 @@ def run(  # noqa: PLR0913  each is an option of the command
     sources = sources_of(config)
     changes = _changes(overrides, {"RunConfig.task": task, "RunConfig.reuse": reuse})
     force = [force] if isinstance(force, str) else force
-    asked = {"dry_run": dry_run, "record": record, "verify": verify, "tags": dict(tags or {})}
-    told = _Lines(listener) if progress else listener
-    return _run(sources, project, {"overrides": changes, "force": force, **asked}, told)
+    flags = {"dry_run": dry_run, "record": record, "verify": verify, "only": only}
+    asked = {"overrides": changes, "force": force, "tags": dict(tags or {}), **flags}
+    return _run(sources, project, asked, _Lines(listener) if progress else listener)
 
 
 def _run(

@@ -27,7 +27,8 @@ def isolated() -> Iterator[None]:
 
     Put back are `sys.path`, the working directory, the environment, logging, filters of warnings,
     random states, matplotlib's settings, what MLflow's fluent API means, and all that luigi knows
-    of the project; the project's modules are forgotten. One thread at a time is let in.
+    of the project; the project's modules are forgotten. Random states are fresh meanwhile, as in
+    a process of its own. One thread at a time is let in.
 
     Raises:
         UsageError: a task of a run asks for it, in the thread of that run.
@@ -98,6 +99,9 @@ def _random() -> Callable[[], None]:
     state = random.getstate()
     numpy = sys.modules.get("numpy.random")
     numpy_state = numpy.get_state() if numpy else None
+    random.seed()  # as in a process of its own; else MLflow would give all runs one name
+    if numpy:
+        numpy.seed()
 
     def restore() -> None:
         random.setstate(state)

@@ -60,6 +60,7 @@ class OpenRun:
         self._recorder = recorder
         self._received = received
         self._listener = listener
+        self._post_mortem = request.post_mortem
         self._outcomes: dict[str, Outcome] = {}
         self._dynamic: dict[str, luigi.Task] = {}
         self._edges = set(plan.graph.edges())
@@ -131,7 +132,8 @@ class OpenRun:
     def _shared(self) -> Shared:
         limit: float | None = luigi.worker.worker().timeout
         reuse, away = self._plan.reuse, self._turn.away
-        return Shared(self._context, self._maker, self._place, reuse, limit, away)
+        parts = (self._context, self._maker, self._place, reuse, limit, away)
+        return Shared(*parts, post_mortem=self._post_mortem)
 
     @cached_property
     def _calls(self) -> Calls:

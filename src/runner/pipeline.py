@@ -17,7 +17,7 @@ from runner import config as configs
 from runner import luigi_parser, project_code, signals, summary
 from runner.artifacts import sending
 from runner.context import using
-from runner.errors import UsageError, did_you_mean
+from runner.errors import MissingInputError, UsageError, did_you_mean
 from runner.logs import RunLog, mlflow_adopted
 from runner.planning import Plan, make_plan
 from runner.project_code import ProjectTasks
@@ -96,10 +96,33 @@ def plan_for(request: Request, settings: Settings) -> Plan:
     config = configs.load(
         request.files, request.overrides, settings=settings, tasks=project.sections
     )
+    forced = list(request.force)
+    if request.only:
+        forced.append(project.named(config.run.task, config).get_task_family())
+        if config.origins.get("RunConfig.reuse") not in configs.OVERRIDES:
+            config = replace(config, run=config.run.model_copy(update={"reuse": "auto"}))
     luigi_parser.fill(config.sections)
     verify, peek = request.verify, request.dry_run
     with _no_garbage():
-        return make_plan(config, project, request.force, verify=verify, peek=peek)
+        plan = make_plan(config, project, forced, verify=verify, peek=peek)
+    if request.only:
+        _check_alone(plan)
+    return plan
+
+
+def _check_alone(plan: Plan) -> None:
+    """Raises MissingInputError unless all that the root requires is complete."""
+    graph, root = plan.graph, plan.graph.root
+    missing = [graph.tasks[i] for i in plan.needed if i not in plan.complete and i != root.task_id]
+    if not missing:
+        return
+    with using(plan.context):
+        names = ", ".join(summary.label(task, plan.context) for task in missing)
+    direct = [graph.tasks[i] for i in graph.requires[root.task_id]]
+    tips = {task.get_task_family() for task in direct if task in missing}
+    commands = " and ".join(f"python -m runner {family}" for family in sorted(tips))
+    hint = f"compute it first, with the same config: {commands}" if commands else ""
+    raise MissingInputError(f"{root.get_task_family()} can't run alone: {names} is missing", hint)
 
 
 @contextmanager

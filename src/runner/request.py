@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,6 +25,9 @@ class Request:
         tags: tags of the run, beside those of the config.
         run_name: of a run whose config gives it no name.
         watch: is told what tasks log, and may end the run.
+        only: run the one task, even if it is complete; all that it requires has to be, as if
+            `reuse` were "auto" where nothing else is said beside the config files.
+        post_mortem: is called with what a task has raised, before the task is given up.
     """
 
     files: Sequence[ConfigSource]
@@ -36,6 +39,8 @@ class Request:
     tags: Mapping[str, str] = field(default_factory=dict)
     run_name: str | None = None
     watch: Watch | None = None
+    only: bool = False
+    post_mortem: Callable[[BaseException], None] | None = None
 
 
 class Listener(Protocol):

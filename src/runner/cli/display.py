@@ -38,10 +38,12 @@ class Display:
     Args:
         quiet: show errors only.
         redactor: masks secrets in what tasks say.
+        live: whether a terminal is drawn upon.
     """
 
-    def __init__(self, *, quiet: bool, redactor: Redactor | None = None) -> None:
+    def __init__(self, *, quiet: bool, redactor: Redactor | None = None, live: bool = True) -> None:
         self._quiet = quiet
+        self._may_draw = live
         self._redactor = redactor or Redactor()
         self._err = Console(stderr=True, highlight=False)
         self._left: dict[str, None] = {}
@@ -59,6 +61,10 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.pause()
+
+    def pause(self) -> None:
+        """Draws no more; from here on there are lines."""
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -73,7 +79,7 @@ class Display:
         self._run_name = safe_line(context.run_name)
         if self._quiet:
             return
-        if self._err.is_terminal:
+        if self._err.is_terminal and self._may_draw:
             self._live = Live(
                 get_renderable=self._draw,
                 console=self._err,

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ def go_on(params: Mapping[str, Any], report: Report) -> str:
     """The command that goes on with a run that was given by `run` and did not finish."""
     from runner.resume import is_resumable
 
+    if params.get("only"):  # a resumed run has all that the task requires
+        return _with_pins(params, replace(report, resume=()))
     if report.artifact_dir is not None and is_resumable(report.artifact_dir):
         return resume(params, report)
     return _with_pins(params, report)
@@ -74,7 +77,7 @@ def _with_pins(params: Mapping[str, Any], report: Report) -> str:
         *_each("--engine", [params["engine"]] if params.get("engine") else []),
         *_each("--workers", [str(params["workers"])] if params.get("workers") is not None else []),
         *_each("--run-name", [params["run_name"]] if params["run_name"] else []),
-        *(f"--{flag}" for flag in ("quiet", "verbose") if params[flag]),
+        *(f"--{flag}" for flag in ("only", "pdb", "quiet", "verbose") if params.get(flag)),
     ]
     return " ".join([name(), *map(shlex.quote, words)])
 

@@ -7,13 +7,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from runner.cli import program
 from runner.cli.chosen import project
-from runner.errors import RunnerError
+from runner.errors import RunnerError, UsageError
 
 if TYPE_CHECKING:
     from runner.redaction import Redactor
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     metavar="TASK[+]",
     help="Run this task, and with + all that requires it, whatever there is of it.",
 )
+@click.option("--only", is_flag=True, help="Run this task alone; what it requires must be there.")
+@click.option("--pdb", is_flag=True, help="Open a debugger where a task fails.")
 @click.option("--no-reuse", is_flag=True, help="Take over only what is pinned.")
 @click.option("--verify", is_flag=True, help="Read every file that is reused, to be sure of it.")
 @click.option("--record", is_flag=True, help="Open an MLflow run even when nothing has to run.")
@@ -63,6 +66,8 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     overrides: tuple[str, ...],
     dry_run: bool,
     force: tuple[str, ...],
+    only: bool,
+    pdb: bool,
     no_reuse: bool,
     verify: bool,
     record: bool,
@@ -75,22 +80,49 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
 ) -> int:
     """Run TASK (default: the one that the config names) and all that it requires."""
     settings, chosen = project(files)
-    changes = list(overrides)
-    changes += [] if task is None else [f"RunConfig.task={as_toml(task)}"]
-    changes += [] if run_name is None else [f"RunConfig.run_name={as_toml(run_name)}"]
-    changes += ["RunConfig.reuse=pinned"] if no_reuse else []
-    changes += [] if engine is None else [f"RunConfig.engine={as_toml(engine)}"]
-    changes += [] if workers is None else [f"RunConfig.workers={workers}"]
     params = click.get_current_context().params
+    changes = _changes(params)
 
     def start(listener: Listener) -> Report:
         from runner.pipeline import run
         from runner.request import Request
 
-        asked = Request(chosen, changes, force, dry_run, record, verify)
-        return run(asked, settings, listener)
+        asked = Request(chosen, changes, force, dry_run, record, verify, only=only)
+        look = _post_mortem(settings) if pdb else None
+        return run(replace(asked, post_mortem=look), settings, listener)
 
     return carry_out(start, settings, params, lambda report: program.go_on(params, report))
+
+
+def _changes(params: Mapping[str, Any]) -> list[str]:
+    """The options of the command as overrides of the config.
+
+    Raises:
+        UsageError: `--pdb` does not go with another option, or there is no terminal.
+    """
+    task, engine, workers = params["task"], params["engine"], params["workers"]
+    name = params["run_name"]
+    changes = list(params["overrides"])
+    changes += [] if task is None else [f"RunConfig.task={as_toml(task)}"]
+    changes += [] if name is None else [f"RunConfig.run_name={as_toml(name)}"]
+    changes += ["RunConfig.reuse=pinned"] if params["no_reuse"] else []
+    changes += [] if engine is None else [f"RunConfig.engine={as_toml(engine)}"]
+    changes += [] if workers is None else [f"RunConfig.workers={workers}"]
+    if params["pdb"]:
+        if params["as_json"]:
+            raise UsageError("--pdb and --json: choose one")
+        if engine not in (None, "inline"):
+            raise UsageError(f"--pdb and --engine {engine}: a debugger needs the engine inline")
+        changes.append("RunConfig.engine=inline")
+    return changes
+
+
+def _post_mortem(settings: Settings) -> Callable[[BaseException], None]:
+    from runner.cli import debugger
+    from runner.redaction import Redactor
+
+    debugger.check_input()
+    return debugger.post_mortem(settings.root, Redactor(settings.secrets))
 
 
 def carry_out(
@@ -103,9 +135,10 @@ def carry_out(
 
     Args:
         start: the run, for a listener.
-        params: of the command: `quiet`, `verbose`, `as_json`.
+        params: of the command: `quiet`, `verbose`, `as_json`, and `pdb` where it has that.
         resume: the command that goes on after a failure.
     """
+    from runner.cli.debugger import noticed
     from runner.cli.display import Display
     from runner.logs import console
     from runner.redaction import Redactor
@@ -113,9 +146,10 @@ def carry_out(
     quiet, as_json = params["quiet"], params["as_json"]
     level = "ERROR" if quiet else "INFO" if params["verbose"] else settings.log_level
     redactor = Redactor(settings.secrets)
-    display = Display(quiet=quiet or as_json, redactor=redactor)
+    live = not params.get("pdb")
+    display = Display(quiet=quiet or as_json, redactor=redactor, live=live)
     with document(as_json, redactor) as write:
-        with display, console(display.log_line, level, redactor):
+        with display, console(display.log_line, level, redactor), noticed(display.pause):
             report = start(display)
         if as_json:  # of thousands of tasks it takes longer than to plan them
             write(report.as_dict())

@@ -72,9 +72,17 @@ class Execution:
             self._pause()
             raise
         except BaseException as error:
-            self._fail(error)
+            try:
+                self._look_at(error)
+            finally:
+                self._fail(error)
             raise
         self._finish()
+
+    def _look_at(self, error: BaseException) -> None:
+        look = self._shared.post_mortem
+        if look is not None and isinstance(error, Exception) and not isinstance(error, RunnerError):
+            look(error)
 
     def _taken_over(self, task: RunTask) -> bool:
         """Takes what another run computed by now: its upstream is complete, so that can be told.

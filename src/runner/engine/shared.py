@@ -25,6 +25,7 @@ class Shared:
         reuse: fingerprints tasks, and finds what was computed before.
         timeout: seconds for a task that says nothing itself.
         away: gives the thread's turn away while it waits.
+        post_mortem: is called with what a task has raised, before the task is given up.
         renames: brings to disk what was published.
     """
 
@@ -34,4 +35,5 @@ class Shared:
     reuse: Reuse
     timeout: float | None = None
     away: Callable[[], AbstractContextManager[None]] = nullcontext
+    post_mortem: Callable[[BaseException], None] | None = None
     renames: Renames = field(default_factory=Renames)
