@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from runner.artifacts import freeing
@@ -68,6 +68,26 @@ class Garbage:
     def size(self) -> int:
         """Bytes of all directories together."""
         return sum(found.size for found in self.directories)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "directories": [
+                {
+                    "run_id": found.run.run_id,
+                    "run_name": found.run.run_name,
+                    "ended": found.run.since.isoformat(),
+                    "why": found.why,
+                    "directory": str(found.directory),
+                    "size": found.size,
+                }
+                for found in self.directories
+            ],
+            "size": self.size,
+            "entries": len(self.entries),
+            "elsewhere": self.elsewhere,
+            "waits_for": self.waits_for,
+        }
 
 
 class Collector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -83,17 +84,32 @@ def exit_code(args: list[str] | None) -> int:
         return exit_.exit_code
     except click.ClickException as error:
         error.show()
-        return error.exit_code
+        return _ended(args, error.format_message(), error.exit_code)
     except RunnerError as error:
         report_error(error)
-        return error.exit_code
+        return _ended(args, str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:  # click makes the one of the other
-        click.echo("runner: interrupted before the run began", err=True)
-        return getattr(error.__cause__ or error.__context__ or error, "exit_code", 130)
+        text = "interrupted before the run began"
+        click.echo(f"runner: {text}", err=True)
+        number = getattr(error.__cause__ or error.__context__ or error, "exit_code", 130)
+        return _ended(args, text, number)
     except BrokenPipeError:  # the reader of our output has gone, as in `runner … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # a mistake of the runner: its traceback follows
+        _ended(args, f"{type(error).__name__}: {error}", 1)
+        raise
     return int(code or 0)
+
+
+def _ended(args: list[str] | None, text: str, code: int) -> int:
+    """With `--json` an error is the one document on stdout, whatever the command."""
+    if "--json" in (sys.argv[1:] if args is None else args):
+        from runner.cli.run import error_document
+
+        with contextlib.suppress(BrokenPipeError):
+            click.echo(_redactor().json(error_document(text, code)))
+    return code
 
 
 def _open_streams() -> None:

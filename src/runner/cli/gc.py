@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.chosen import project
+from runner.cli.run import document
 
 if TYPE_CHECKING:
     from runner.gc import Garbage
@@ -36,22 +37,34 @@ def _age(ctx: click.Context, param: click.Parameter, value: str | None) -> timed
 )
 @click.option("--delete", is_flag=True, help="Free it; without this it is shown only.")
 @click.option("-c", "--config", "files", multiple=True, metavar="FILE", help="As for `run`.")
-def command(older: timedelta | None, delete: bool, files: tuple[str, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+def command(older: timedelta | None, delete: bool, files: tuple[str, ...], as_json: bool) -> None:
     """Show the outputs that no run refers to any more, and free them with --delete.
 
     Those are the outputs of runs that were deleted in MLflow, and what was left behind by tasks
     that did not finish. What another run reuses stays, and so do the runs themselves.
     """
-    from runner import config, quantities
-    from runner.cli import program
-    from runner.cli.text import safe_line
-    from runner.gc import Collector
+    from runner.redaction import Redactor
 
     settings, chosen = project(files)
-    collector = Collector(config.load(chosen, settings=settings), older)
-    garbage = collector.find()
-    if delete:
-        garbage = collector.free(garbage)
+    with document(as_json, Redactor(settings.secrets)) as write:
+        from runner import config
+        from runner.gc import Collector
+
+        collector = Collector(config.load(chosen, settings=settings), older)
+        garbage = collector.find()
+        if delete:
+            garbage = collector.free(garbage)
+        write({"freed": delete, **garbage.as_dict()})
+    if not as_json:
+        _print(garbage, files, delete=delete)
+
+
+def _print(garbage: Garbage, files: tuple[str, ...], *, delete: bool) -> None:
+    from runner import quantities
+    from runner.cli import program
+    from runner.cli.text import safe_line
+
     _show(garbage)
     directories, entries = len(garbage.directories), len(garbage.entries)
     said = f"{quantities.size(garbage.size)} in {directories} "

@@ -7,7 +7,7 @@ import math
 import click
 
 from runner.cli.chosen import project
-from runner.cli.run import document
+from runner.cli.run import document, error_document
 from runner.errors import Interrupted
 
 
@@ -59,7 +59,9 @@ def command(
                 asked = Asked(run, chosen, tolerance, keep, quiet=quiet or as_json)
                 verdict = reproduce(asked, settings)
             except Interrupted as interrupted:
-                log_line(f"runner: interrupted by {interrupted}; there is no verdict")
+                said = f"interrupted by {interrupted}; there is no verdict"
+                log_line(f"runner: {said}")
+                write(error_document(said, interrupted.exit_code))
                 return interrupted.exit_code
         write(verdict.as_dict())
     if not as_json:

@@ -14,7 +14,7 @@ import click
 
 from runner.cli import program
 from runner.cli.chosen import project
-from runner.errors import RunnerError, UsageError
+from runner.errors import UsageError
 
 if TYPE_CHECKING:
     from runner.redaction import Redactor
@@ -160,7 +160,7 @@ def carry_out(
 
 @contextlib.contextmanager
 def document(asked: bool, redactor: Redactor) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """With `--json`, the one document on stdout; an error before the run began is one too."""
+    """With `--json`, the one document on stdout; of an error `runner.cli.app` makes one."""
     if not asked:
         yield lambda values: None
         return
@@ -171,11 +171,12 @@ def document(asked: bool, redactor: Redactor) -> Iterator[Callable[[dict[str, An
                 stdout.write(redactor.json(values) + "\n")
                 stdout.flush()
 
-        try:
-            yield write
-        except RunnerError as error:
-            write({"status": "ERROR", "exit_code": error.exit_code, "error": str(error)})
-            raise
+        yield write
+
+
+def error_document(text: str, exit_code: int) -> dict[str, Any]:
+    """What `--json` prints of a command that came to nothing."""
+    return {"status": "ERROR", "exit_code": exit_code, "error": text}
 
 
 def as_toml(text: str) -> str:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from runner.cli.chosen import project
+from runner.cli.run import document
 from runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from runner.tracking.store import StoreLocation
 
 
 @click.command(short_help="Start the MLflow UI for this project's store.")
@@ -29,19 +34,33 @@ from runner.errors import UsageError
     type=click.IntRange(1, 65535),
     help="Where the UI listens.",
 )
-def command(files: tuple[str, ...], port: int) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+def command(files: tuple[str, ...], port: int, as_json: bool) -> None:
     """Start the MLflow UI on 127.0.0.1 for this project's tracking store."""
-    from runner import config
-    from runner.tracking import store
+    from runner.redaction import Redactor
 
     settings, chosen = project(files)
-    location = store.locate(config.load(chosen, settings=settings))
-    if location.uri.startswith("http"):
-        click.echo(f"the tracking server of this project has its own page: {location.shown}")
-        return
-    _check_free(port)
-    store.connect(location)
-    click.echo(f"MLflow UI of {location.shown}: http://127.0.0.1:{port}  (Ctrl-C ends it)")
+    with document(as_json, Redactor(settings.secrets)) as write:
+        from runner import config
+        from runner.tracking import store
+
+        location = store.locate(config.load(chosen, settings=settings))
+        url = f"http://127.0.0.1:{port}"
+        if location.uri.startswith("http"):
+            said = f"the tracking server of this project has its own page: {location.shown}"
+            url = location.shown
+        else:
+            _check_free(port)
+            store.connect(location)
+            said = f"MLflow UI of {location.shown}: {url}  (Ctrl-C ends it)"
+        write({"url": url, "tracking_uri": location.shown})
+        if not as_json:
+            click.echo(said)
+        if not location.uri.startswith("http"):
+            _become_server(location, port)  # what it prints goes where stdout leads by now
+
+
+def _become_server(location: StoreLocation, port: int) -> NoReturn:
     # On the command line the database's password would be visible to every user of the machine.
     environment = {
         **os.environ,

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
 import click
 
 from runner.cli.chosen import project
+from runner.cli.run import document
 from runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from runner.redaction import Redactor
+    from runner.reuse import Explanation
 
 
 @click.command(short_help="Say why a task would run, or would not.")
@@ -14,23 +23,34 @@ from runner.errors import UsageError
 @click.option(
     "-o", "--override", "overrides", multiple=True, metavar="TASK.KEY=VALUE", help="As for `run`."
 )
-def command(task: str, files: tuple[str, ...], overrides: tuple[str, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+def command(task: str, files: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
     """Compare TASK with the nearest of what was computed before: config, inputs, code.
 
     With -o it answers what would happen if.
     """
-    from runner.cli.text import safe
-    from runner.pipeline import why
     from runner.redaction import Redactor
-    from runner.request import Request
 
     settings, chosen = project(files)
     redactor = Redactor(settings.secrets)
     changes = [*overrides, "RunConfig.reuse=auto"]
-    try:
-        explained = why(Request(chosen, changes), settings, task)
-    except UsageError:  # not among what the config's own task requires
-        explained = why(Request(chosen, [*changes, f"RunConfig.task={task}"]), settings, task)
+    with document(as_json, redactor) as write:
+        from runner.pipeline import why
+        from runner.request import Request
+
+        try:
+            explained = why(Request(chosen, changes), settings, task)
+        except UsageError:  # not among what the config's own task requires
+            changes.append(f"RunConfig.task={task}")
+            explained = why(Request(chosen, changes), settings, task)
+        write({"tasks": [{"name": name, **asdict(found)} for name, found in explained]})
+    if not as_json:
+        _print(explained, redactor)
+
+
+def _print(explained: Iterable[tuple[str, Explanation]], redactor: Redactor) -> None:
+    from runner.cli.text import safe
+
     for name, found in explained:
         lines = [f"{name}: {found.reason}"]
         if found.compared_with:
