@@ -51,7 +51,7 @@ class NeedsConfig(TaskConfig):
 def typed(name: str, model: type[BaseModel]) -> Any:
     import runner.luigi_parser  # noqa: F401
     from runner import RunTask
-    from runner.declared import check_section
+    from runner.sections import check_section
 
     cls = type(name, (RunTask,), {"__annotations__": {"config": model}, "__module__": __name__})
     return tasks(**{name: check_section(cls)})

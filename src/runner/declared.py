@@ -5,15 +5,14 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from weakref import WeakKeyDictionary
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-import runner.luigi_parser
 import luigi
-from runner.config.schema import explain, shown
+from runner.config.renaming import check_renames
 from runner.errors import GraphError, did_you_mean
 
 _config_classes: WeakKeyDictionary[type, type[BaseModel] | None] = WeakKeyDictionary()
@@ -27,9 +26,21 @@ class TaskConfig(BaseModel):
     Values are taken strictly (5.7 is no integer, true is no number); unknown keys, NaN and
     infinity are refused. Nested tables are nested classes. ``self.config["seed"]`` works as well
     as ``self.config.seed``.
+
+    Attributes:
+        renamed: what keys of older configs are called now: ``{"trees": "n_estimators"}``, inside of
+            a nested table ``"boosting.n_estimators"``, and None for what has no effect any more.
+            Such configs can be run as they are, and their runs say so.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    renamed: ClassVar[Mapping[str, str | None]] = {}
+
+    _more_keys: ClassVar[bool] = False  # whether a section may have others than the class
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        check_renames(cls, more_keys=cls._more_keys)
 
     def __getitem__(self, key: str) -> Any:
         if key not in self:
@@ -180,59 +191,6 @@ def judged_by(model: type[BaseModel], values: Mapping[str, Any]) -> type[BaseMod
 def own_values(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Of what is written of a section, what its task depends on."""
     return config._own(values) if isinstance(config, TaskConfig) else dict(values)
-
-
-def check_section(
-    cls: type[luigi.Task],
-) -> Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]:
-    """What `runner.config` calls to judge the section of a task class."""
-
-    def check(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        params = dict(cls.get_params())
-        for name in params.keys() & values.keys():
-            yield from _check_parameter(name, params[name], values[name])
-        model = config_class(cls)
-        rest = {name: value for name, value in values.items() if name not in params}
-        if model is None or not values:  # a task that this run does not need may lack its section
-            return
-        try:
-            typed(model, rest)
-        except ValidationError as error:
-            yield from explain(error, judged_by(model, rest))
-
-    return check
-
-
-def _check_parameter(
-    name: str, param: luigi.Parameter[Any], value: Any
-) -> Iterable[tuple[str, str]]:
-    """luigi itself would take 5.7 for 5 and true for 1."""
-    reason = ""
-    try:
-        parsed = param.normalize(param.parse(runner.luigi_parser.as_parameter(value)))
-        if not _lost(value, parsed) and _of_kind(param, parsed):
-            return
-    except Exception as error:  # whatever a parameter class of the user raises
-        reason = f": {error}"
-    yield name, f"expected a value for {type(param).__name__}, got {shown(value)}{reason}"
-
-
-def _of_kind(param: luigi.Parameter[Any], parsed: Any) -> bool:
-    """luigi's optional parameters take numbers of any kind."""
-    if isinstance(param, luigi.IntParameter):
-        return parsed is None or type(parsed) is int
-    return not (isinstance(param, luigi.FloatParameter) and isinstance(parsed, bool))
-
-
-def _lost(value: Any, parsed: Any) -> bool:
-    """Whether a number or boolean became another kind of value on its way."""
-    if isinstance(value, bool):
-        return parsed is not value
-    if isinstance(value, int | float):
-        return isinstance(parsed, bool | int | float) and (
-            parsed != value or isinstance(parsed, bool) or type(parsed) is int is not type(value)
-        )
-    return False
 
 
 def _iso(value: Any) -> str:

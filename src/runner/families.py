@@ -161,6 +161,7 @@ class FamilyConfig(TaskConfig):
 
     model: str
 
+    _more_keys: ClassVar[bool] = True
     _tables: ClassVar[tuple[str, ...]] = ()  # of all families, for "did you mean"
 
     @field_validator("model")

@@ -100,8 +100,7 @@ def make_plan(
     connect = cache(lambda: store.connect(location))
     copies = Copies(config.root, peek=peek)
     lookup = RunLookup(connect, location, copies)
-    folder = roots.planned_dir(location, config.root) / PLANNED_RUN
-    context = RunContext(config, run_id="", run_name="", experiment_id="", artifact_dir=folder)
+    context = _planned_context(config, location)
     automatic = config.run.reuse == "auto"
     index = None
     if automatic or not (peek and is_remote(location.artifact_root or location.uri)):
@@ -121,7 +120,7 @@ def make_plan(
         to_run = [graph.tasks[i] for i in needed if i not in done]
         checks.check_inputs(to_run, graph, config)
         notes = [*checks.idle_force(families, graph, needed), *checks.hidden(graph, config)]
-    parts = (context, location, lookup, reuse, families, tuple(notes))
+    parts = (context, location, lookup, reuse, families, (*config.notes, *notes))
     return Plan(graph, tuple(needed), done, *parts)
 
 
@@ -131,12 +130,16 @@ def parameters_of(config: Config, project: ProjectTasks) -> dict[str, Any]:
     Raises:
         ConfigError, GraphError: what stands in the way.
     """
-    folder = roots.planned_dir(store.locate(config), config.root) / PLANNED_RUN
-    context = RunContext(config, run_id="", run_name="", experiment_id="", artifact_dir=folder)
+    context = _planned_context(config, store.locate(config))
     with using(context):
         graph = TaskGraph.of(_root(config, project))
         checks.check_configs(graph, config)
         return _parameters(graph, config)
+
+
+def _planned_context(config: Config, location: StoreLocation) -> RunContext:
+    folder = roots.planned_dir(location, config.root) / PLANNED_RUN
+    return RunContext(config, run_id="", run_name="", experiment_id="", artifact_dir=folder)
 
 
 def place_dynamic(

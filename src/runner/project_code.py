@@ -15,9 +15,9 @@ import runner.luigi_parser  # noqa: F401  first, or luigi reads config files by 
 import luigi
 from luigi.task_register import Register
 from runner.config import Config, SectionCheck
-from runner.declared import check_section
 from runner.errors import ConfigError, Problem, ProjectCodeError, did_you_mean
 from runner.families import is_family_folder
+from runner.sections import check_section
 
 #: Roots of the projects that were loaded, and the modules that were there before each.
 _loaded: list[tuple[Path, frozenset[str]]] = []

@@ -32,8 +32,9 @@ class Document:
 
     Attributes:
         data: section -> key -> value, as TOML gives them.
-        origins: `Section.key.…` of each leaf -> the file or layer that set it last.
+        origins: `Section.key.…` of each leaf -> the file or layer that set it last, in that order.
         problems: all that went wrong so far.
+        notes: what a user should know.
         last: the name of the file that was merged last.
     """
 
@@ -42,6 +43,7 @@ class Document:
         self.data: dict[str, Any] = {}
         self.origins: dict[str, str] = {}
         self.problems: list[Problem] = []
+        self.notes: list[str] = []
         self.last = "config"
         self._merged: set[Path] = set()
 
@@ -162,6 +164,7 @@ class Document:
             for old in [k for k in self.origins if k.startswith(name + ".")]:
                 del self.origins[old]
         target[key[-1]] = value
+        self.origins.pop(name, None)  # so that it is the last one
         self.origins[name] = where
 
     def _plain(self, key: str, value: Any, where: str) -> Any:

@@ -6,7 +6,6 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from pydantic import ValidationError
 from runner import settings as environment
 from runner.config.document import OVERRIDES, Document, Overrides
 from runner.config.model import Config, SectionCheck
+from runner.config.renaming import rename, renames_of
 from runner.config.schema import (
     LUIGI_SECTIONS,
     PATHS,
@@ -65,8 +65,8 @@ def load(
     sources = sources_of(path)
     document = _read(sources, settings.root)
     document.override(overrides)
-    written = deepcopy(document.data)
     data = _expanded(document)
+    rename(document, data, RUN, renames_of(RunConfig))
     _add_environment(document, data, settings)
     run = _checked_run(document, data)
     for key, text in check_paths(data.get(PATHS, {})):
@@ -81,8 +81,9 @@ def load(
         run=run,
         paths=data.get(PATHS, {}),
         sections={name: table for name, table in data.items() if name not in _OWN},
-        written=written,
+        written=document.data,
         origins=document.origins,
+        notes=tuple(document.notes),
         files=tuple(Path(source) for source in sources if isinstance(source, str | Path)),
         sweep=sweep,
     )
@@ -160,8 +161,11 @@ def _known_tasks(
 
 
 def _check_sections(
-    document: Document, data: Mapping[str, Any], tasks: Mapping[str, SectionCheck] | None
+    document: Document, data: dict[str, Any], tasks: Mapping[str, SectionCheck] | None
 ) -> None:
+    for name, check in (tasks or {}).items():
+        renames = getattr(check, "renames", None)
+        rename(document, data, name, renames(data.get(name, {})) if renames else {})
     for name in data:
         if name in _OWN or name in LUIGI_SECTIONS:
             continue

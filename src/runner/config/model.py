@@ -11,7 +11,8 @@ from typing import Any
 from runner.config.schema import RunConfig
 from runner.config.sweep import SweepConfig
 
-#: Judges the values of one task's section: yields (key, what is wrong) pairs.
+#: Judges the values of one task's section: yields (key, what is wrong) pairs. Its method
+#: `renames`, if it has one, says what keys of older configs are called now.
 SectionCheck = Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]]
 
 
@@ -29,6 +30,7 @@ class Config:
         origins: `Section.key` -> the file or layer that the value came from.
         files: the config files, in order.
         sweep: the checked `[Sweep]`, where there is one.
+        notes: what a user should know: keys that have another name by now.
     """
 
     root: Path
@@ -39,6 +41,7 @@ class Config:
     origins: Mapping[str, str]
     files: tuple[Path, ...] = field(default=())
     sweep: SweepConfig | None = None
+    notes: tuple[str, ...] = ()
 
     def section(self, name: str) -> dict[str, Any]:
         """The values of a task's section; empty when the config has none."""

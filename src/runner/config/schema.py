@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -30,6 +30,7 @@ class RunConfig(BaseModel):
     """`[RunConfig]`: what is run, and where it is recorded."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    renamed: ClassVar[Mapping[str, str | None]] = {}  # of earlier versions, as in a TaskConfig
 
     experiment_name: str = Field(min_length=1, max_length=_LONGEST_NAME)
     task: str = Field(min_length=1)
