@@ -24,10 +24,12 @@ def command(name: str) -> click.Command:
 
 
 def arguments(name: str) -> list[str]:
-    """One word for each argument that a command must have."""
-    found = [p for p in command(name).params if isinstance(p, click.Argument) and p.required]
-    many = [p for p in command(name).params if isinstance(p, click.Argument) and p.nargs == -1]
-    return ["x"] * max(len(found), 2 if many else 0)
+    """Something for each argument that a command must have."""
+    words: list[str] = []
+    for argument in (p for p in command(name).params if isinstance(p, click.Argument)):
+        word = "3" if isinstance(argument.type, click.IntRange | click.types.IntParamType) else "x"
+        words += [word] * (2 if argument.nargs == -1 else argument.required)
+    return words
 
 
 def error(project: Project, *args: str, code: int) -> str:

@@ -97,6 +97,14 @@ def test_old_names_are_taken_for_todays(
     assert all(origin == "luigi.toml" for origin in found.origins.values())
 
 
+def test_a_sweep_varies_the_key_of_today(configs: Configs) -> None:
+    space = '"Trainer.random_state" = [1, 2]\n"Trainer.boosting.depth" = [3, 4]'
+    sweep = 'method = "grid"\nmetric = "m"\ndirection = "minimize"\n'
+    found = load(configs, f"[Trainer]\nrandom_state = 1\n[Sweep]\n{sweep}[Sweep.space]\n{space}")
+    assert found.sweep is not None
+    assert list(found.sweep.space) == ["Trainer.seed", "Trainer.boosting.depth"]
+
+
 def test_of_both_names_the_later_layer_wins(configs: Configs) -> None:
     old, new = "[Trainer]\nrandom_state = 1", "[Trainer]\nseed = 2"
     for text, override, seed in ((old, "seed=2", 2), (new, "random_state=1", 1)):

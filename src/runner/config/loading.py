@@ -50,8 +50,7 @@ def load(
     """Reads a config and checks it, all at once.
 
     Args:
-        path: one file, or several of which later ones win; a mapping, as `tomllib` gives it, or
-            a `Config` stands for a file.
+        path: one file, or what stands for it, or several of which later ones win.
         overrides: ``Task.key=value`` strings, the value in TOML syntax (a bare word is a string),
             or a mapping of `Task.key` to plain values.
         settings: what the environment says; default: read now.
@@ -62,8 +61,7 @@ def load(
         ProjectCodeError: a module can't be imported.
     """
     settings = settings or environment.load()
-    sources = sources_of(path)
-    document = _read(sources, settings.root)
+    document = _read(sources := sources_of(path), settings.root)
     document.override(overrides)
     data = _expanded(document)
     rename(document, data, RUN, renames_of(RunConfig))
@@ -84,7 +82,7 @@ def load(
         written=document.data,
         origins=document.origins,
         notes=tuple(document.notes),
-        files=tuple(Path(source) for source in sources if isinstance(source, str | Path)),
+        files=tuple(Path(s) for s in sources if isinstance(s, str | Path)),
         sweep=sweep,
     )
 

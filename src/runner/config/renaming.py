@@ -8,6 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from runner.config.document import Document
+from runner.config.schema import SWEEP
 from runner.errors import did_you_mean
 
 Path = tuple[str, ...]
@@ -67,6 +68,17 @@ def rename(document: Document, expanded: dict[str, Any], section: str, renames: 
             document.notes.append(f"{name} is now {section}.{'.'.join(new)}")
         for tree in (document.data, expanded):
             _pop(tree, (section, *old))
+            if new is not None:
+                _rename_swept(tree, name, f"{section}.{'.'.join(new)}")
+
+
+def _rename_swept(tree: Any, old: str, new: str) -> None:
+    """Lets a sweep vary the key by its new name."""
+    space = _at(tree, (SWEEP, "space"))
+    if isinstance(space, dict) and old in space:
+        values = {new if name == old else name: value for name, value in space.items()}
+        space.clear()
+        space.update(values)
 
 
 def _move(document: Document, expanded: dict[str, Any], key: Path, target: Path | None) -> None:
