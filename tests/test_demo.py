@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+import runner
 from runner.config import RunConfig
 from tests.conftest import Project, clean_environment
 from tests.servers import free_port, started
@@ -296,6 +297,28 @@ def test_the_same_code_and_input_give_the_same_bytes(demo: Demo, here: Project) 
         (demo.artifacts("second") / "Evaluation", again / "Evaluation"),
     ):
         assert contents(now) == contents(then)
+
+
+# Configs of earlier versions
+
+RELEASED = sorted((ROOT / "tests/released").iterdir())
+
+
+def test_every_released_version_has_its_config_and_results() -> None:
+    versions = re.findall(r"^## \[(\d.*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions and [folder.name for folder in RELEASED] == sorted(versions)
+
+
+@pytest.mark.parametrize("version", RELEASED, ids=lambda folder: folder.name)
+def test_the_config_of_a_released_version_gives_the_same_today(
+    demo: Demo, here: Project, version: Path
+) -> None:
+    report = runner.run(version / "luigi.toml", project=here.root)  # what is the same is reused
+    assert report.ok, report.error
+    metrics = json.loads((version / "metrics.json").read_text())
+    assert {name: report.metrics.get(name) for name in metrics} == pytest.approx(metrics, rel=1e-6)
+    submission = report["Prediction"].outputs["submission"]
+    assert submission.read_text() == (version / "submission.csv").read_text()
 
 
 # luigi.full.toml

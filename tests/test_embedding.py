@@ -221,6 +221,7 @@ def test_a_task_and_a_folder_are_told_apart_from_the_config(
     (elsewhere / "pyproject.toml").touch()  # a project of its own
     monkeypatch.chdir(elsewhere)
     file = project.root / "luigi.toml"
+    (project.root.parent / ".git").mkdir()  # what the project lies in is a project, too
     for plan in (
         runner.run(file, dry_run=True, task="Write"),
         runner.run(CONFIG, project=project.root, dry_run=True, task="Write"),
@@ -291,7 +292,7 @@ def test_inside_of_a_run_of_the_caller_it_is_a_run_of_its_own(
             monkeypatch.setenv("MLFLOW_TRACKING_URI", own)
         else:
             mlflow.set_tracking_uri(own)
-        with mlflow.start_run() as mine:
+        with mlflow.start_run(experiment_id="0") as mine:  # whatever was set before
             with nothing_left():
                 report = runner.run("luigi.toml", task="left.Careless", overrides=PLACE)
             mlflow.log_metric("after", 1)

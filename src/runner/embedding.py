@@ -45,8 +45,8 @@ def run(  # noqa: PLR0913  each is an option of the command
         config: a file, a mapping as `tomllib` gives it, or a loaded `Config`; of several the later
             ones win.
         task: the task to run; default: the one that the config names.
-        project: the project's folder. Default: that of a loaded config; else the one that the
-            working directory belongs to, unless the first file lies elsewhere: then its own.
+        project: the project's folder. Default: that of a loaded config, or the one that the
+            first file belongs to, or for a mapping the working directory.
         reuse: in place of `[RunConfig] reuse`.
         progress: write a line to stderr when a task starts or ends.
         overrides, force, dry_run, record, verify, only, tags: as for `runner.request.Request`.
@@ -75,7 +75,7 @@ def _run(
         from runner.request import Request
 
         settings = _settings(project, sources)
-        files = [_located(source, settings) for source in sources]
+        files = [_source(source, settings) for source in sources]
         report = pipeline.run(Request(files, **asked), settings, listener)
     report = _redacted(report, Redactor(settings.secrets))
     if report.signum is not None:
@@ -113,7 +113,7 @@ def load(
         from runner.experiments.records import Records
 
         settings = _settings(project, sources)
-        records = Records([_located(source, settings) for source in sources], settings)
+        records = Records([_source(source, settings) for source in sources], settings)
         return outputs.located(uri, records)
 
 
@@ -159,22 +159,23 @@ def _settings(project: str | Path | None, sources: Sequence[ConfigSource]) -> Se
             raise UsageError(f"project is {str(project)!r}: {root} is not a folder")
         return replace(environment.load(root), root=root)
     found = environment.load()
-    if isinstance(first, str | Path):
-        path = (found.root / Path(first).expanduser()).resolve()
-        file = Path(first).expanduser().resolve()
-        inside = any(p.is_relative_to(found.root) and p.exists() for p in (file, path))
-        if file.exists() and not inside:
-            return environment.load(file.parent)
+    if isinstance(first, str | Path) and "PROJECT_ROOT" not in found.origins:
+        file = _located(first, found).resolve()
+        return environment.load(file.parent) if file.exists() else found
     return found
 
 
-def _located(source: ConfigSource, settings: Settings) -> ConfigSource:
-    """A file of the working directory; else of the project, like all paths."""
+def _source(source: ConfigSource, settings: Settings) -> ConfigSource:
     if isinstance(source, str | Path):
-        path = Path(source).expanduser().absolute()
-        return path if path.exists() else settings.root / Path(source).expanduser()
+        return _located(source, settings)
     unwrap = getattr(source, "unwrap", None)  # a document of tomlkit's
     return unwrap() if callable(unwrap) else source
+
+
+def _located(file: str | Path, settings: Settings) -> Path:
+    """A file of the working directory; else of the project, like all paths."""
+    path = Path(file).expanduser()
+    return path.absolute() if path.exists() else settings.root / path
 
 
 def _changes(overrides: Overrides, more: Mapping[str, Any]) -> Overrides:
