@@ -98,11 +98,11 @@ def test_old_names_are_taken_for_todays(
 
 
 def test_a_sweep_varies_the_key_of_today(configs: Configs) -> None:
-    space = '"Trainer.random_state" = [1, 2]\n"Trainer.boosting.depth" = [3, 4]'
+    space = '"Trainer.random_state" = [1, 2]\nTrainer.max_depth = {low = 3, high = 4}'
     sweep = 'method = "grid"\nmetric = "m"\ndirection = "minimize"\n'
     found = load(configs, f"[Trainer]\nrandom_state = 1\n[Sweep]\n{sweep}[Sweep.space]\n{space}")
     assert found.sweep is not None
-    assert list(found.sweep.space) == ["Trainer.seed", "Trainer.boosting.depth"]
+    assert set(found.sweep.space) == {"Trainer.seed", "Trainer.boosting.depth"}
 
 
 def test_of_both_names_the_later_layer_wins(configs: Configs) -> None:

@@ -8,7 +8,9 @@ import logging
 import os
 import pickle
 import random
+import shutil
 import signal
+import sqlite3
 import sys
 import threading
 import tomllib
@@ -154,6 +156,7 @@ def test_a_config_of_the_program_is_recorded_like_a_file(project: Project) -> No
     assert [line.split() for line in shown.splitlines() if "Write.text" in line] == [
         ["Write.text", "seven!!", "program"]
     ]
+    os.chdir("/")
     again = runner.run(report.artifact_dir / "luigi.toml", reuse="auto")
     assert again.status == "UNCHANGED" and again["Count"].outputs == report["Count"].outputs
 
@@ -213,7 +216,10 @@ def test_what_is_wrong_with_overrides_is_said(project: Project) -> None:
 
 
 def test_a_task_and_a_folder_are_told_apart_from_the_config(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project.pipeline()
     elsewhere = tmp_path / "elsewhere"
@@ -230,6 +236,13 @@ def test_a_task_and_a_folder_are_told_apart_from_the_config(
     ):
         assert [task.name for task in plan.tasks] == ["Write"]
         assert str(project.root) in plan.tracking_uri
+    quick = tmp_path_factory.mktemp("alone") / "quick.toml"  # belongs to no project
+    quick.write_text(configs.to_toml(CONFIG))
+    monkeypatch.chdir(project.root / "src")
+    assert str(project.root) in runner.run(quick, dry_run=True).tracking_uri
+    monkeypatch.setenv("PROJECT_ROOT", str(project.root))
+    monkeypatch.chdir(elsewhere)
+    assert str(project.root) in runner.run(quick, dry_run=True).tracking_uri
     with pytest.raises(UsageError, match="is not a folder"):
         runner.run(CONFIG, project="nowhere")
     with pytest.raises(ConfigError, match="there is no such file"):
@@ -382,3 +395,43 @@ def test_progress_is_told_when_asked_for(
     runner.run(CONFIG, progress=True)
     out, err = capfd.readouterr()
     assert out == "" and "Write started\n" in err and "Count done, " in err
+
+
+ISOLATED = """
+extends = "{project}/luigi.toml"
+
+[RunConfig]
+tracking_uri = "sqlite:///{out}/mlflow.db"
+artifact_root = "{out}/mlruns"
+
+[Write]
+text = "{text}"
+"""
+
+
+def test_processes_with_a_config_and_an_output_folder_of_their_own_share_nothing(
+    project: Project, tmp_path: Path, empty_store: Path
+) -> None:
+    project.pipeline(config='reuse = "auto"\n')
+    before = contents(project.root)
+    folders = [tmp_path / name for name in ("a", "bb")]
+    commands = []
+    for folder in folders:
+        folder.mkdir()
+        shutil.copyfile(empty_store, folder / "mlflow.db")
+        text = ISOLATED.format(project=project.root, out=folder, text=folder.name)
+        (folder / "luigi.toml").write_text(text)
+        commands.append(["-c", str(folder / "luigi.toml"), "--json"])
+    project.run_together(*commands)
+    for folder in folders:
+        (count,) = folder.glob("mlruns/*/*/artifacts/Count/count.txt")
+        assert count.read_text() == str(len(folder.name))
+        with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as store:
+            assert store.execute("SELECT status FROM runs").fetchall() == [("FINISHED",)]
+    assert contents(project.root) == before
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """What is in a folder, but for compiled modules."""
+    files = (path for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {str(path): path.read_bytes() for path in files}

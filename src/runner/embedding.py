@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from runner.context import RunContext
     from runner.engine.outcome import Outcome
     from runner.request import Listener
+
+_IN_RUN = re.compile(r"(/.+)/[0-9a-f]{32}/artifacts(/|$)")
 
 
 def run(  # noqa: PLR0913  each is an option of the command
@@ -45,8 +48,8 @@ def run(  # noqa: PLR0913  each is an option of the command
         config: a file, a mapping as `tomllib` gives it, or a loaded `Config`; of several the later
             ones win.
         task: the task to run; default: the one that the config names.
-        project: the project's folder. Default: that of a loaded config, or the one that the
-            first file belongs to, or for a mapping the working directory.
+        project: the project's folder. Default: that of a loaded config; else the one that the
+            first file belongs to, if any; else the one that the working directory belongs to.
         reuse: in place of `[RunConfig] reuse`.
         progress: write a line to stderr when a task starts or ends.
         overrides, force, dry_run, record, verify, only, tags: as for `runner.request.Request`.
@@ -160,8 +163,11 @@ def _settings(project: str | Path | None, sources: Sequence[ConfigSource]) -> Se
         return replace(environment.load(root), root=root)
     found = environment.load()
     if isinstance(first, str | Path) and "PROJECT_ROOT" not in found.origins:
-        file = _located(first, found).resolve()
-        return environment.load(file.parent) if file.exists() else found
+        folder = _located(first, found).resolve().parent
+        in_run = _IN_RUN.match(str(folder))  # whose config marks no project
+        folder = Path(in_run[1]) if in_run else folder
+        if environment.project_of(folder) is not None:
+            return environment.load(folder)
     return found
 
 

@@ -197,13 +197,14 @@ def _root(given: str | None, base: Path, start: Path, config: Path | None) -> Pa
         if not root.is_dir():
             raise UsageError(f"PROJECT_ROOT is {given!r}: {root} is not a folder")
         return root
-    found = _marked(start)
+    found = project_of(start)
     if found is None and config is not None and not config.resolve().is_relative_to(start):
-        found = _marked(config.resolve().parent) or config.resolve().parent
+        found = project_of(config.resolve().parent) or config.resolve().parent
     return found or start
 
 
-def _marked(folder: Path) -> Path | None:
+def project_of(folder: Path) -> Path | None:
+    """The nearest folder, upwards, that something marks as a project's; None when there is none."""
     # A folder called .env is a virtual environment and marks nothing.
     return next(
         (

@@ -69,16 +69,17 @@ def rename(document: Document, expanded: dict[str, Any], section: str, renames: 
         for tree in (document.data, expanded):
             _pop(tree, (section, *old))
             if new is not None:
-                _rename_swept(tree, name, f"{section}.{'.'.join(new)}")
+                _rename_swept(tree, (section, *old), (section, *new))
 
 
-def _rename_swept(tree: Any, old: str, new: str) -> None:
-    """Lets a sweep vary the key by its new name."""
+def _rename_swept(tree: Any, old: Path, new: Path) -> None:
+    """Lets a sweep vary the key by its new name, which it may say in quotes or without."""
     space = _at(tree, (SWEEP, "space"))
-    if isinstance(space, dict) and old in space:
-        values = {new if name == old else name: value for name, value in space.items()}
-        space.clear()
-        space.update(values)
+    for form, target in ((old, new), ((".".join(old),), (".".join(new),))):
+        values = _at(space, form)
+        if values is not None:
+            _pop(space, form)
+            _set(space, target, values)
 
 
 def _move(document: Document, expanded: dict[str, Any], key: Path, target: Path | None) -> None:
