@@ -204,3 +204,34 @@ def test_the_snapshot_of_an_earlier_run_is_run_by_todays_code(project: Project) 
     project.pipeline(RENAMED.replace('"words": "text"', '"words": "txt"'))
     with pytest.raises(ProjectCodeError, match="renamed has 'words': 'txt', which is no key"):
         runner.run()
+
+
+def test_a_key_may_have_gone_into_the_table_of_a_family(project: Project) -> None:
+    project.write("src/tasks/__init__.py", FAMILIES)
+    project.write("luigi.toml", BASE)
+    project.command("new-model", "small")
+    (file,) = project.root.glob("src/**/small/model.py")
+    keys = 'renamed = {"deep": "depth"}\n    depth: int = 1\n    width: int = 1\n'
+    text = file.read_text()
+    file.write_text(
+        text.replace("class Config(TaskConfig):\n", f"class Config(TaskConfig):\n    {keys}")
+    )
+    project.write("luigi.toml", BASE + "[Trainer]\nwidth = 7\n[Trainer.small]\ndeep = 2\n")
+    report = runner.run(dry_run=True)
+    assert report.notes == (
+        "Trainer.width is now Trainer.small.width",
+        "Trainer.small.deep is now Trainer.small.depth",
+    )
+
+
+FAMILIES = """
+from runner import RunTask
+from runner.model import FamilyConfig
+
+class TrainerConfig(FamilyConfig):
+    renamed = {"width": "small.width"}
+    model: str = "small"
+
+class Trainer(RunTask):
+    config: TrainerConfig
+"""
