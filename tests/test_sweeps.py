@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import runner
 from tests.conftest import Project
 from tests.sweeping import SWEEP, ran, sweep, sweeping
 
@@ -217,3 +218,20 @@ def test_a_secret_in_the_config_is_refused(
     assert "Train.shape holds a secret" in done.err and "${NAME}" in done.err
     sweeping(project, config='[Train]\nshape = "${MY_TOKEN}"')
     assert sweep(project)["status"] == "FINISHED"
+
+
+def test_what_other_commands_make_of_a_sweep(project: Project) -> None:
+    sweeping(project)
+    one = project.run_here("RunConfig.run_name=one")
+    found = sweep(project, "--run-name", "tuning")
+    # The latest run of which there are outputs, and that can be resumed, is no sweep.
+    assert runner.load("runs:/latest/Train/model") == one.artifact_dir / "Train" / "model.txt"
+    assert "no run" in project.command("resume", code=2).err
+    said = project.command("resume", "tuning", code=2).err
+    assert f"is a sweep\n  go on with it: sweep --resume {found['run_id']}" in said
+    assert "one" in project.command("reproduce", "latest", "--json", code=None).out
+    listed = json.loads(project.command("runs", "--json", "--children").out)["runs"]
+    assert len(listed) == 5
+    # What differs between trials is what the sweep tried.
+    rows = json.loads(project.command("diff", "tuning-0", "tuning-1", "--json").out)["rows"]
+    assert [row["key"] for row in rows] == ["Train.x"]

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.declared import TaskConfig, requires
-    from runner.embedding import load, run
+    from runner.embedding import load, run, sweep
     from runner.inputs import Source
     from runner.task import RunTask
 
 #: When this process began to import the runner, in ns since the epoch.
 IMPORTED = time.time_ns()
 
-__all__ = ["RunTask", "Source", "TaskConfig", "load", "requires", "run"]
+__all__ = ["RunTask", "Source", "TaskConfig", "load", "requires", "run", "sweep"]
 
 _HOMES = {
     "RunTask": "task",
@@ -34,6 +34,7 @@ _HOMES = {
     "load": "embedding",
     "requires": "declared",
     "run": "embedding",
+    "sweep": "embedding",
 }
 
 

@@ -1,29 +1,26 @@
-"""`runner.run` and `runner.load`: runs and their outputs, for programs and notebooks."""
+"""`runner.run`, `runner.sweep`, `runner.load`: runs and outputs, for programs and notebooks."""
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from runner import isolation
+from runner import asking, isolation
 from runner import settings as environment
-from runner.config import Config, ConfigSource, Overrides, sources_of
-from runner.errors import Interrupted, UsageError
+from runner.config import ConfigSource, Overrides, sources_of
+from runner.errors import Interrupted
 from runner.redaction import Redactor
 from runner.report import Report
-from runner.settings import Settings
 
 if TYPE_CHECKING:
     from runner.context import RunContext
     from runner.engine.outcome import Outcome
     from runner.request import Listener
-
-_IN_RUN = re.compile(r"(/.+)/[0-9a-f]{32}/artifacts(/|$)")
+    from runner.sweeps.report import SweepReport
+    from runner.sweeps.trials import SweepListener
 
 
 def run(  # noqa: PLR0913  each is an option of the command
@@ -60,7 +57,7 @@ def run(  # noqa: PLR0913  each is an option of the command
         Interrupted: Ctrl-C or another signal ended the run, which is closed; it has the `report`.
     """
     sources = sources_of(config)
-    changes = _changes(overrides, {"RunConfig.task": task, "RunConfig.reuse": reuse})
+    changes = asking.changes(overrides, {"RunConfig.task": task, "RunConfig.reuse": reuse})
     force = [force] if isinstance(force, str) else force
     flags = {"dry_run": dry_run, "record": record, "verify": verify, "only": only}
     asked = {"overrides": changes, "force": force, "tags": dict(tags or {}), **flags}
@@ -77,10 +74,61 @@ def _run(
         from runner import pipeline
         from runner.request import Request
 
-        settings = _settings(project, sources)
-        files = [_source(source, settings) for source in sources]
+        settings = asking.settings_for(project, sources)
+        files = [asking.source_of(source, settings) for source in sources]
         report = pipeline.run(Request(files, **asked), settings, listener)
     report = _redacted(report, Redactor(settings.secrets))
+    if report.signum is not None:
+        raise Interrupted(report.signum, report)
+    return report
+
+
+def sweep(  # noqa: PLR0913  each is an option of the command, or a key of [Sweep]
+    config: ConfigSource | Sequence[ConfigSource] = environment.CONFIG_NAME,
+    *,
+    space: Mapping[str, Any] | None = None,
+    metric: str | None = None,
+    direction: Literal["maximize", "minimize"] | None = None,
+    method: Literal["grid", "random", "tpe"] | None = None,
+    trials: int | None = None,
+    parallel: int | None = None,
+    overrides: Overrides = (),
+    task: str | None = None,
+    project: str | Path | None = None,
+    run_name: str | None = None,
+    resume: str | None = None,
+    listener: SweepListener | None = None,
+) -> SweepReport:
+    """Runs a config many times with other values, as ``runner sweep`` does.
+
+    Args:
+        config, overrides, task, project: as for `run`.
+        space, metric, direction, method, trials, parallel: over the keys of `[Sweep]` in the
+            config, which may have no such section at all.
+        run_name: of the parent run.
+        resume: go on with the sweep of this name or id; of the config only its store counts.
+
+    Raises:
+        RunnerError: nothing was run, or no trial has the metric. A trial that fails raises nothing.
+        Interrupted: Ctrl-C or another signal ended it; it has the `report`.
+    """
+    section: dict[str, Any] = {"space": space, "metric": metric, "direction": direction}
+    section |= {"method": method, "trials": trials, "parallel": parallel}
+    given = {key: value for key, value in section.items() if value is not None}
+    sources = [*sources_of(config), *([{"Sweep": given}] if given else [])]
+    changes = asking.changes(overrides, {"RunConfig.task": task})
+    with isolation.isolated():
+        from runner.request import Request
+        from runner.sweeps import sweep as sweeps
+
+        settings = asking.settings_for(project, sources)
+        files = [asking.source_of(source, settings) for source in sources]
+        request = Request(files, changes, run_name=run_name)
+        if resume is None:
+            report = sweeps.start(request, settings, listener)
+        else:
+            report = sweeps.resume(resume, request, settings, listener)
+    report = report.cleaned(Redactor(settings.secrets).clean)
     if report.signum is not None:
         raise Interrupted(report.signum, report)
     return report
@@ -115,8 +163,8 @@ def load(
         from runner.experiments import outputs
         from runner.experiments.records import Records
 
-        settings = _settings(project, sources)
-        records = Records([_source(source, settings) for source in sources], settings)
+        settings = asking.settings_for(project, sources)
+        records = Records([asking.source_of(source, settings) for source in sources], settings)
         return outputs.located(uri, records)
 
 
@@ -143,53 +191,6 @@ class _Lines:
 
     def _say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
-
-
-def _settings(project: str | Path | None, sources: Sequence[ConfigSource]) -> Settings:
-    """What the environment says, and the project's folder.
-
-    Raises:
-        UsageError: there is no such folder, or no config was given.
-    """
-    if not sources:
-        raise UsageError("no config was given", 'name a file: runner.run("luigi.toml")')
-    first = sources[0]
-    if project is None and isinstance(first, Config):
-        project = first.root
-    if project is not None:
-        root = Path(project).expanduser().resolve()
-        if not root.is_dir():
-            raise UsageError(f"project is {str(project)!r}: {root} is not a folder")
-        return replace(environment.load(root), root=root)
-    found = environment.load()
-    if isinstance(first, str | Path) and "PROJECT_ROOT" not in found.origins:
-        folder = _located(first, found).resolve().parent
-        in_run = _IN_RUN.match(str(folder))  # whose config marks no project
-        folder = Path(in_run[1]) if in_run else folder
-        if environment.project_of(folder) is not None:
-            return environment.load(folder)
-    return found
-
-
-def _source(source: ConfigSource, settings: Settings) -> ConfigSource:
-    if isinstance(source, str | Path):
-        return _located(source, settings)
-    unwrap = getattr(source, "unwrap", None)  # a document of tomlkit's
-    return unwrap() if callable(unwrap) else source
-
-
-def _located(file: str | Path, settings: Settings) -> Path:
-    """A file of the working directory; else of the project, like all paths."""
-    path = Path(file).expanduser()
-    return path.absolute() if path.exists() else settings.root / path
-
-
-def _changes(overrides: Overrides, more: Mapping[str, Any]) -> Overrides:
-    said = {name: value for name, value in more.items() if value is not None}
-    if isinstance(overrides, Mapping):
-        return {**overrides, **said}
-    strings = [overrides] if isinstance(overrides, str) else overrides
-    return [*strings, *(f"{name}={json.dumps(value)}" for name, value in said.items())]
 
 
 def _redacted(report: Report, redactor: Redactor) -> Report:

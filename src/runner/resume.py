@@ -28,6 +28,7 @@ from runner.tracking.lookup import (
     SWEEP_TAG,
     FoundRun,
     RunLookup,
+    is_of_several,
 )
 from runner.tracking.naming import is_child
 from runner.tracking.params import flatten
@@ -167,7 +168,7 @@ def _latest(config: Config, client: MlflowClient) -> str:
 
 def _in_a_sweep(run: Any) -> bool:
     """Those are gone on with together."""
-    return bool({SWEEP_TAG, REPEAT_TAG} & set(run.data.tags)) or is_child(run)
+    return is_of_several(run) or is_child(run)
 
 
 def _maybe_alive(run: Any) -> bool:

@@ -6,12 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runner.artifacts import contents
 from runner.artifacts import manifest as manifests
 from runner.artifacts.manifest import Manifest
 from runner.errors import MissingInputError, UsageError, did_you_mean
 from runner.experiments.records import Records, RunRecord
+from runner.tracking.lookup import is_of_several
 
 _URI = re.compile(r"runs?:/*(?P<run>[^/]+)/(?P<task>[^/]+)(/+(?P<output>.*[^/]))?/*")
 _FORMS = "write runs:/<run>/<task>/<output>; <run> is an id, a name or latest"
@@ -45,7 +47,7 @@ def located(uri: str, records: Records) -> Path | dict[str, Path]:
     parts = _URI.fullmatch(uri)
     if parts is None:
         raise UsageError(f"{uri!r} names no output of a run", _FORMS)
-    (run,) = records.named([parts["run"]], lambda found: found.info.status == "FINISHED")
+    (run,) = records.named([parts["run"]], _has_outputs)
     found = _task(parts["task"], run, records)
     manifest = manifests.read(found.directory)
     if manifest is None:
@@ -55,6 +57,10 @@ def located(uri: str, records: Records) -> Path | dict[str, Path]:
     _check(found, manifest, outputs)
     paths = {output: found.directory / path for output, path in outputs.items()}
     return paths if name is None else paths[name]
+
+
+def _has_outputs(run: Any) -> bool:
+    return run.info.status == "FINISHED" and not is_of_several(run)
 
 
 def _task(asked: str, run: RunRecord, records: Records) -> _Found:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runner.artifacts import manifest as manifests
 from runner.artifacts.manifest import Manifest
 from runner.errors import MissingInputError, RunnerError, UsageError
-from runner.tracking.lookup import FoundRun, RunLookup
+from runner.tracking.lookup import FoundRun, RunLookup, is_of_several
 from runner.tracking.recording import PACKAGES_NAME, PATCH_NAME, SNAPSHOT_NAME
 
 if TYPE_CHECKING:
@@ -164,7 +164,8 @@ def made_by(asked: str, pid: int, lookup: RunLookup) -> FoundRun | None:
 
 
 def _may_be_latest(run: Any) -> bool:
-    return run.info.status == "FINISHED" and REPRODUCES_TAG not in run.data.tags
+    done = run.info.status == "FINISHED" and not is_of_several(run)
+    return done and REPRODUCES_TAG not in run.data.tags
 
 
 def _tasks(

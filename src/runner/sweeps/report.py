@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 TrialState = Literal["done", "pruned", "failed", "running", "waiting"]
+_ROWS = 60  # of a table in a notebook
+
 SweepStatus = Literal["FINISHED", "FAILED", "KILLED"]
 
 
@@ -86,6 +89,11 @@ class SweepReport:
             "best_config": None if self.best_config is None else str(self.best_config),
         }
 
+    def cleaned(self, clean: Callable[[str], str]) -> SweepReport:
+        """The same without secrets in what people read."""
+        trials = tuple(replace(trial, error=clean(trial.error)) for trial in self.trials)
+        return replace(self, trials=trials)
+
     def frame(self) -> DataFrame:
         """A row a trial, the columns `state`, the metric, `seconds`, `run_name`, and each key."""
         import pandas as pd
@@ -102,6 +110,18 @@ class SweepReport:
             for trial in self.trials
         ]
         return pd.DataFrame(rows).set_index("trial") if rows else pd.DataFrame()
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: the best trial, the table, and where the page is."""
+        best = self.best_trial
+        name = f"<b>{escape(self.run_name)}</b> <code>{escape(self.run_id)}</code>"
+        head = f"sweep {name} {self.status}, {len(self.trials)} trials"
+        if best is not None:
+            head += f"; best {escape(self.metric)} {best.value:.6g} in trial {best.number}"
+        page = self.artifact_dir / "report.html"
+        link = f'<p><a href="{escape(page.as_uri())}">{escape(str(page))}</a></p>'
+        table = self.frame().to_html(max_rows=_ROWS, escape=True)
+        return f"<p>{head}</p>\n{table}\n{link if page.is_file() else ''}"
 
 
 def best_of(trials: Iterable[TrialReport], direction: str) -> TrialReport | None:

@@ -37,6 +37,11 @@ _SUGGESTED = 3
 _RUN_FOLDER = re.compile(r"[0-9a-f]{32}")
 
 
+def is_of_several(run: Any) -> bool:
+    """Whether a run of MLflow's has no tasks, but runs in it: a sweep, or a repetition."""
+    return bool({SWEEP_TAG, REPEAT_TAG} & set(run.data.tags))
+
+
 @dataclass(frozen=True)
 class FoundRun:
     """A run of the store.
