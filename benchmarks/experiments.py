@@ -54,6 +54,7 @@ def main() -> None:
             "runs --where, --sort": [
                 *(*runner, "runs", "--where", "metrics.metric_1 > 0.5", "--sort", "-metric_1"),
             ],
+            "runs --sort": [*runner, "runs", "--sort", "-metric_1"],
             "show latest": [*runner, "show", "latest"],
             f"show {ids[count // 2][:8]}": [*runner, "show", ids[count // 2][:8]],
             f"diff of {len(compared)} runs by id": [*runner, "diff", *compared],

@@ -60,6 +60,6 @@ def test_what_is_wrong_is_raised(project: Project) -> None:
     project.pipeline(TASKS, task="Train")
     with pytest.raises(UsageError, match=r"no \[Sweep\]"):
         runner.sweep("luigi.toml")
-    with pytest.raises(ConfigError, match="Train.y"):
+    with pytest.raises(ConfigError, match=r"Train\.y"):
         runner.sweep(space={"Train.y": [1]}, metric="m", direction="minimize", method="grid")
     assert not project.runs()

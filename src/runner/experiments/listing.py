@@ -13,6 +13,7 @@ from typing import Any
 
 from runner.errors import TrackingError, UsageError, did_you_mean
 from runner.experiments.chance import inside
+from runner.experiments.ranking import first_ids
 from runner.experiments.records import Records, RunRecord, by_start
 from runner.tracking.naming import is_child
 from runner.tracking.store import errors_of
@@ -96,7 +97,8 @@ def list_runs(asked: Asked, records: Records) -> list[Listed]:
     order = _order(asked.sort) if by_metric else "attributes.start_time DESC"
     # One more than is shown tells what the oldest of them changed.
     most = None if last == 0 else last if by_metric else last + 1
-    runs = _runs(asked, experiments, order, most, records)
+    runs = _ranked(asked, experiments, last, records) if by_metric else None
+    runs = _runs(asked, experiments, order, most, records) if runs is None else runs
     found = _with_changes([records.record(run) for run in runs])
     found = found[:last] if last else found
     if asked.sort:
@@ -145,6 +147,17 @@ def _runs(
         hint = """it is in MLflow's words: --where "metrics.accuracy > 0.8", or """
         hint += """--where 'params."Trainer.seed" = "1" and attributes.status = "FINISHED"'"""
         raise UsageError(f"--where {asked.where!r} can't be read: {said}", hint) from None
+
+
+def _ranked(
+    asked: Asked, experiments: Sequence[str], most: int, records: Records
+) -> list[Any] | None:
+    """The first runs by a metric; None where they have to be looked for in another way."""
+    if asked.where or asked.children or not experiments:
+        return None
+    name, descending = asked.sort.removeprefix("-"), asked.sort.startswith("-")
+    ids = first_ids(name, experiments, most, records, descending=descending)
+    return None if ids is None else records.names.by_ids(ids)
 
 
 def _order(sort: str) -> str:
