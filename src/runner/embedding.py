@@ -117,13 +117,23 @@ def sweep(  # noqa: PLR0913  each is an option of the command, or a key of [Swee
     given = {key: value for key, value in section.items() if value is not None}
     sources = [*sources_of(config), *([{"Sweep": given}] if given else [])]
     changes = asking.changes(overrides, {"RunConfig.task": task})
+    asked = {"overrides": changes, "run_name": run_name}
+    return _sweep(sources, project, asked, resume, listener)
+
+
+def _sweep(
+    sources: Sequence[ConfigSource],
+    project: str | Path | None,
+    asked: Mapping[str, Any],
+    resume: str | None,
+    listener: SweepListener | None,
+) -> SweepReport:
     with isolation.isolated():
         from runner.request import Request
         from runner.sweeps import sweep as sweeps
 
         settings = asking.settings_for(project, sources)
-        files = [asking.source_of(source, settings) for source in sources]
-        request = Request(files, changes, run_name=run_name)
+        request = Request([asking.source_of(source, settings) for source in sources], **asked)
         if resume is None:
             report = sweeps.start(request, settings, listener)
         else:

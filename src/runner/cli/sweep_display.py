@@ -96,11 +96,23 @@ class SweepDisplay:
         if first:
             self._before = len(over) - len(new)
         self._over = over
-        self._current = ""
+        self._current = self._waits_for(trials)
         self._tasks.clear()
         if not self._quiet:
             for trial in sorted(new, key=lambda trial: trial.number):
                 self._err.print(self._line(trial), soft_wrap=True)
+
+    def _waits_for(self, trials: Sequence[TrialReport]) -> str:
+        """What other processes do; on no terminal it is said once, when nothing else is left."""
+        running = [trial for trial in trials if trial.state == "running"]
+        if not running:
+            return ""
+        names = ", ".join(f"{trial.number} on {safe_line(trial.host)}" for trial in running)
+        said = f"waits for trial {names}"
+        left = any(trial.state == "waiting" for trial in trials)
+        if not (left or self._quiet or self._live or said == self._current):
+            self._err.print(Text(f"{time.strftime('%H:%M:%S')} {said}"), soft_wrap=True)
+        return said
 
     class Run:
         """Listens to the run of one trial."""
