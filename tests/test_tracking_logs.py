@@ -263,3 +263,25 @@ def test_a_metric_that_mlflow_refuses_is_nobodys(project: Project, value: str) -
     (run,) = project.runs()
     assert run.data.metrics == {"good": 1}
     assert (next(project.root.glob("mlruns/*/*/artifacts/report.html"))).exists()
+
+
+def test_the_last_value_is_that_of_the_last_step(project: Project) -> None:
+    """As in MLflow, whose models have the points of the first step logged again."""
+    logs(
+        project,
+        """
+from sklearn.dummy import DummyClassifier
+for step in range(5):
+    mlflow.log_metric("loss", 1 - step / 10, step=step)
+mlflow.log_metric("early", 1, step=3)
+mlflow.log_metric("early", 2, step=1)
+model = DummyClassifier().fit([[0], [1]], [0, 1])
+mlflow.sklearn.log_model(model, name="model", pip_requirements=[], serialization_format="skops")
+""",
+    )
+    report = project.run_here("RunConfig.reuse=auto")
+    assert report["One"].metrics == {"loss": 0.6, "early": 1}
+    again = project.run_here("RunConfig.reuse=auto", record=True)
+    assert again["One"].status == "reused" and again["One"].metrics == {"loss": 0.6, "early": 1}
+    for run in project.runs():
+        assert run.data.metrics == {"loss": 0.6, "early": 1}

@@ -46,6 +46,7 @@ class MetricNotes:
     def __init__(self) -> None:
         self.last: dict[str, float] = {}
         self.watch: Watch | None = None
+        self._latest: dict[str, tuple[int, int, float]] = {}  # step, ms, value of each in `last`
         self._logged: Counter[tuple[str, int]] = Counter()
         self._attempt: Counter[tuple[str, int]] = Counter()
 
@@ -67,15 +68,26 @@ class MetricNotes:
             self._attempt[point] += 1
             if self._attempt[point] > self._logged[point]:
                 self._logged[point] += 1
-                self.last[metric.key] = metric.value
+                self._keep(metric)
                 new.append(metric)
         return new
+
+    def _keep(self, metric: Any) -> None:
+        """The last value is that of the greatest step, as in MLflow, and not what came last.
+
+        A model that is logged has the points of the first step logged again.
+        """
+        found = (metric.step, metric.timestamp, metric.value)
+        known = self._latest.get(metric.key)
+        if known is None or found[:2] >= known[:2]:
+            self._latest[metric.key] = found
+            self.last[metric.key] = metric.value
 
     @contextmanager
     def noted(self, metrics: Iterable[Any]) -> Iterator[list[Any]]:
         """Around the call that stores metrics: what the store refuses is not noted."""
         metrics = list(metrics)
-        before = {m.key: self.last[m.key] for m in metrics if m.key in self.last}
+        before = {m.key: self._latest[m.key] for m in metrics if m.key in self._latest}
         new = self.note(metrics)
         try:
             yield new
@@ -84,8 +96,10 @@ class MetricNotes:
                 self._attempt[metric.key, metric.step] -= 1
                 self._logged[metric.key, metric.step] -= 1
                 self.last.pop(metric.key, None)
+                self._latest.pop(metric.key, None)
                 _points.pop(metric.key, None)
-            self.last |= before
+            self._latest |= before
+            self.last |= {key: value for key, (_, _, value) in before.items()}
             raise
         if self.watch is not None:
             for metric in new:
