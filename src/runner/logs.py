@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -72,8 +72,7 @@ class RunLog:
                 self._file.close()
             self._memory.setTarget(None)
             self._memory.close()
-            for name, level in levels.items():
-                logging.getLogger(name).setLevel(level)
+            _set_levels(levels)
 
     def to_file(self, path: Path) -> None:
         """From now on, and for all that was kept, the log is this file."""
@@ -100,10 +99,16 @@ def console(write: Callable[[str], None], level: str, redactor: Redactor) -> Ite
 
 def record_everything() -> None:
     """Lets records from DEBUG on through, but for those of talkative libraries."""
-    logging.getLogger().setLevel(logging.DEBUG)
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.INFO)
+    _set_levels({**dict.fromkeys(_TALKATIVE, logging.INFO), "": logging.DEBUG})
     logging.captureWarnings(True)
+
+
+def _set_levels(levels: Mapping[str, int]) -> None:
+    """Sets levels of loggers, the root's ("") among them."""
+    for name in levels:
+        logging.getLogger(name).level = levels[name]
+    # Each call of it makes all loggers, hundreds of them, forget what they are enabled for.
+    logging.getLogger().setLevel(levels[""])
 
 
 class _Collector(logging.handlers.QueueHandler):

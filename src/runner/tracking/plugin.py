@@ -195,6 +195,10 @@ def _guarded(store: Any, store_uri: str) -> Any:
 def _run_guards(store: Any, ours: Callable[[], str | None]) -> Iterator[Callable[..., Any]]:
     create, update, delete = store.create_run, store.update_run_info, store.delete_run
 
+    @functools.cache  # MLflow asks for the update whenever a run is entered or left
+    def own_info(run_id: str) -> Any:
+        return store.get_run(run_id).info
+
     @functools.wraps(create)
     def create_run(
         experiment_id: str, user_id: str, start_time: int, tags: Any, run_name: str | None
@@ -208,7 +212,7 @@ def _run_guards(store: Any, ours: Callable[[], str | None]) -> Iterator[Callable
     @functools.wraps(update)
     def update_run_info(run_id: str, run_status: Any, end_time: Any, run_name: str | None) -> Any:
         if run_id == ours():
-            return store.get_run(run_id).info
+            return own_info(run_id)
         return update(run_id, run_status, end_time, run_name)
 
     @functools.wraps(delete)

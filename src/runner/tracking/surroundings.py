@@ -89,6 +89,13 @@ def host_tags() -> dict[str, str]:
         "runner.user": user(),
         "runner.python": platform.python_version(),
         "runner.platform": platform.platform(),
+        **_versions_at_work(),
+    }
+
+
+@functools.cache  # they are imported: what is installed meanwhile changes nothing about them
+def _versions_at_work() -> dict[str, str]:
+    return {
         "runner.version": version("luigi-mlflow-runner"),
         "runner.luigi": version("luigi"),
         "runner.mlflow": version("mlflow"),
@@ -102,8 +109,8 @@ def user() -> str:
         return str(os.getuid())
 
 
-@functools.cache
 def version(package: str) -> str:
+    """The version that is installed at this moment; empty where there is none."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
