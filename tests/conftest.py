@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from filelock import FileLock
@@ -243,6 +244,26 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(shared / "lock"):
         store.connect(store.StoreLocation(store.sqlite_uri(path), str(shared / "mlruns")))
     return path
+
+
+def _no_fsync(file: int | IO[Any]) -> None:
+    os.fstat(file if isinstance(file, int) else file.fileno())  # is it an open file?
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """What a test of this process has written need not outlast a power cut."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    @event.listens_for(Engine, "connect")
+    def trust_the_system(connection: Any, record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(os, "fsync", _no_fsync)
+        yield
 
 
 @pytest.fixture(autouse=True)

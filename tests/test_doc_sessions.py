@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from runner.reproduce import rerun
 from tests import doc_session
 from tests.conftest import Project
 from tests.doc_session import ROOT, Session, Step, normal
+from tests.same_process import Here
 
 PAGES = sorted(page for page in ROOT.glob("docs/*.md") if doc_session.has_commands(page))
 
@@ -26,6 +28,7 @@ def as_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "Ada")
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "ada@example.org")
+    monkeypatch.setattr(rerun, "subprocess", Here)  # processes are for test_reproduce.py
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import tomllib
 from pathlib import Path
@@ -20,6 +19,7 @@ from runner.errors import ConfigError, MissingInputError, UsageError
 from runner.reproduce import Asked, Verdict, reproduce, rerun
 from runner.reproduce.rerun import NotStarted
 from tests.conftest import Project
+from tests.same_process import Here
 from tests.test_signals import wait_for
 
 TASKS = """
@@ -100,51 +100,6 @@ def tracked(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     git(project.root, "init", "-q")
     commit(project.root)
     return project
-
-
-class Here:
-    """Stands for the module `subprocess`: ``python -m runner`` is called in this process.
-
-    That is quicker by the import of MLflow, three seconds each time.
-    """
-
-    DEVNULL = subprocess.DEVNULL
-
-    @staticmethod
-    def run(
-        command: list[str], *, cwd: Path, env: dict[str, str], **_: Any
-    ) -> subprocess.CompletedProcess[str]:
-        import mlflow
-
-        python_path = env["PYTHONPATH"].split(os.pathsep)
-        with pytest.MonkeyPatch.context() as there:
-            there.chdir(cwd)
-            for name in os.environ.keys() - env.keys():
-                there.delenv(name)
-            for name, value in env.items():
-                there.setenv(name, value)
-            there.setattr(sys, "path", [str(cwd), *python_path, *INSTALLED])
-            done = Project(cwd).command(*command[3:], code=None)
-            mlflow.set_tracking_uri(None)  # or it keeps what `env` says of it
-        return subprocess.CompletedProcess(command, done.code, done.out, done.err)
-
-    class Popen:
-        pid = os.getpid()
-
-        def __init__(self, command: list[str], **popen: Any) -> None:
-            self._done = Here.run(command, **popen)
-
-        def __enter__(self) -> Here.Popen:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            print(self._done.stdout, self._done.stderr, file=sys.stderr)
-
-        def wait(self) -> int:
-            return self._done.returncode
-
-
-INSTALLED = tuple(sys.path)
 
 
 @pytest.fixture
