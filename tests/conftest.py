@@ -3,7 +3,8 @@
 `project` is an empty project folder; `project.run(...)` starts ``python -m runner`` in it as a
 process of its own; `project.command(...)` calls the same command in this process, and
 `project.run_here(...)` the pipeline alone, which are quicker by the import of MLflow;
-`project.run_together(...)` starts several processes at the same moment.
+`project.fork(...)` starts a process that is quicker by it too; `project.run_together(...)` starts
+several processes at the same moment.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import pytest
 from filelock import FileLock
 
 import runner
+from tests.forked import Forked
 
 CONFIG = """
 [RunConfig]
@@ -116,6 +118,10 @@ class Project:
     ) -> subprocess.Popen[str]:
         """Starts ``python -m runner`` and returns while it goes on."""
         return self._started("-m", "runner", *args, cwd=cwd, env=env, **popen)
+
+    def fork(self, *args: str, env: dict[str, str] | None = None) -> Forked:
+        """Starts the same in a process that forks from one in which MLflow is imported."""
+        return Forked(args, self.root, {**clean_environment(), **(env or {})})
 
     def run_together(self, *commands: list[str]) -> None:
         """Runs commands of ``python -m runner`` at the same moment, each in a process."""

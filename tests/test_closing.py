@@ -120,7 +120,7 @@ class Last(RunTask):
 
 def test_a_killed_run_leaves_a_page(project: Project) -> None:
     project.pipeline(WAITS, task="Last")
-    process = project.start()
+    process = project.fork()
     wait_for(project.root / "marker", process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)

@@ -404,7 +404,7 @@ def alive(pid: int) -> bool:
 )
 def test_nothing_is_orphaned(project: Project, signum: int, engine: str) -> None:
     project.pipeline(DIES, task="Waits", config="workers = 2\n")
-    process = project.start("--engine", engine)
+    process = project.fork("--engine", engine)
     wait_for(project.root / "pids", process)
     pids = [int(pid) for pid in (project.root / "pids").read_text().split()]
     process.send_signal(signum)
@@ -498,7 +498,7 @@ def test_a_dask_worker_that_is_killed_loses_nothing(
 ) -> None:
     project.pipeline(KILLED, task="All", config='engine = "dask"\n')
     first = worker(tmp_path / "first", cluster)
-    process = project.start("-o", f"RunConfig.engine_address={cluster}", "--json", "--workers", "2")
+    process = project.fork("-o", f"RunConfig.engine_address={cluster}", "--json", "--workers", "2")
     wait_for(project.root / "parent", process)
     assert int((project.root / "parent").read_text()) == first.pid
     first.kill()

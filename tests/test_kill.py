@@ -44,7 +44,7 @@ class Count(RunTask):
 
 def killed_in_the_middle(project: Project, *args: str) -> None:
     (project.root / "wait").touch()
-    process = project.start(*args)
+    process = project.fork(*args)
     wait_for(project.root / "marker", process)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)

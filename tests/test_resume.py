@@ -92,7 +92,7 @@ def resumed(project: Project, *args: str) -> dict[str, Any]:
 @pytest.mark.parametrize("reuse", ["auto", "pinned"])
 def test_after_a_kill_what_was_completed_is_taken(folds: Project, reuse: str) -> None:
     (folds.root / "wait").touch()
-    process = folds.start("-o", f"RunConfig.reuse={reuse}", "-o", "Read.rows=7")
+    process = folds.fork("-o", f"RunConfig.reuse={reuse}", "-o", "Read.rows=7")
     wait_for(folds.root / "marker", process)
     busy = folds.command("resume", folds.runs()[0].info.run_id[:9], code=2)
     assert "is at work at this moment" in busy.err

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Project
+from tests.forked import Forked
 
 WAITS = """
 import os, time
@@ -39,7 +40,7 @@ class After(RunTask):
 """
 
 
-def wait_for(path: Path, process: subprocess.Popen[str], seconds: float = 240) -> None:
+def wait_for(path: Path, process: subprocess.Popen[str] | Forked, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -52,7 +53,7 @@ def wait_for(path: Path, process: subprocess.Popen[str], seconds: float = 240) -
 )
 def test_a_signal_ends_the_run_as_killed(project: Project, signum: int, code: int) -> None:
     project.pipeline(WAITS, task="After")
-    process = project.start()
+    process = project.fork()
     wait_for(project.root / "started", process)
     process.send_signal(signum)
     out, err = process.communicate(timeout=30)
@@ -88,7 +89,7 @@ def test_a_signal_before_the_run_opens(project: Project, signum: int, code: int)
 def test_a_task_that_swallows_the_interrupt_does_not_keep_the_run_alive(project: Project) -> None:
     project.pipeline(WAITS, task="After")
     (project.root / "stubborn").touch()
-    process = project.start()
+    process = project.fork()
     wait_for(project.root / "started", process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)

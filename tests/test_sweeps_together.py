@@ -51,7 +51,7 @@ def test_parallel_trials_share_what_no_key_reaches(project: Project) -> None:
 
 def test_after_a_kill_the_rest_is_done_and_no_more(project: Project) -> None:
     sweeping(project, TWENTY, "[Train]\nseconds = 0.1")
-    process = project.start("sweep", "--parallel", "2", "--run-name", "tuning")
+    process = project.fork("sweep", "--parallel", "2", "--run-name", "tuning")
     until(lambda: lines(project) > 8, "some trials")
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -89,9 +89,9 @@ def users_of(path: str) -> list[int]:
 
 def test_processes_that_join_do_no_trial_twice(project: Project) -> None:
     sweeping(project, TWENTY, "[Train]\nseconds = 0.15")
-    owner = project.start("sweep", "--run-name", "shared", "--json")
+    owner = project.fork("sweep", "--run-name", "shared", "--json")
     until(lambda: lines(project) >= 2, "the first trial")
-    two = [project.start("sweep", "--join", "shared", "--json") for _ in range(2)]
+    two = [project.fork("sweep", "--join", "shared", "--json") for _ in range(2)]
     outputs = [process.communicate(timeout=120) for process in (owner, *two)]
     assert [process.returncode for process in (owner, *two)] == [0, 0, 0], outputs
     for out, _ in outputs:
@@ -104,7 +104,7 @@ def test_processes_that_join_do_no_trial_twice(project: Project) -> None:
 
 def test_who_joins_when_the_owner_was_killed_brings_it_to_its_end(project: Project) -> None:
     sweeping(project, SWEEP, "[Train]\nseconds = 0.5")
-    owner = project.start("sweep", "--run-name", "left")
+    owner = project.fork("sweep", "--run-name", "left")
     until(lambda: lines(project) >= 2, "the first trial")
     owner.send_signal(signal.SIGKILL)
     owner.communicate()
@@ -117,7 +117,7 @@ def test_who_joins_when_the_owner_was_killed_brings_it_to_its_end(project: Proje
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_order(project: Project, signum: signal.Signals) -> None:
     sweeping(project, TWENTY, "[Train]\nseconds = 0.2")
-    process = project.start("sweep", "--run-name", "stopped")
+    process = project.fork("sweep", "--run-name", "stopped")
     until(lambda: lines(project) >= 3, "two trials")
     process.send_signal(signum)
     out, err = process.communicate(timeout=60)
@@ -134,7 +134,7 @@ def test_a_signal_ends_it_in_order(project: Project, signum: signal.Signals) -> 
 
 def test_resuming_what_is_at_work(project: Project) -> None:
     sweeping(project, SWEEP, "[Train]\nseconds = 2.0")
-    process = project.start("sweep", "--run-name", "busy")
+    process = project.fork("sweep", "--run-name", "busy")
     until(lambda: lines(project) >= 2, "the first trial")
     done = project.command("sweep", "--resume", "busy", code=2)
     process.kill()
