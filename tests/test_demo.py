@@ -20,7 +20,7 @@ import pytest
 
 import runner
 from runner.config import RunConfig
-from tests.conftest import Project, clean_environment
+from tests.conftest import Done, Project, clean_environment
 from tests.servers import free_port, started
 
 pytest.importorskip("sklearn")
@@ -41,7 +41,10 @@ class Demo:
         for name in ("luigi.toml", "luigi.full.toml"):
             shutil.copyfile(ROOT / name, project.root / name)
         self.first = project.run("--run-name", "first")
-        self.second = project.run("Evaluation", "--run-name", "second")
+        second = project.fork("Evaluation", "--run-name", "second")
+        out, err = second.communicate(timeout=240)
+        assert second.returncode == 0, err
+        self.second = Done(second.returncode, out, err)
 
     def run(self, name: str) -> Any:
         return next(run for run in self.project.runs() if run.info.run_name == name)

@@ -142,7 +142,7 @@ def no_worktree(project: Project) -> bool:
 
 def test_a_clean_commit(tracked: Project) -> None:
     first = tracked.run_here("RunConfig.run_name=first", "Clean.rows=1")
-    done = tracked.run("reproduce", "first")
+    done = tracked.command("reproduce", "first")
     assert done.out.splitlines()[-1] == "reproduced: 3 outputs and 2 metrics are the same"
     assert "Fit: letters" in done.out and "model.txt" in done.out
     new, old = tracked.runs()
@@ -577,7 +577,7 @@ def test_a_signal_leaves_no_worktree(tracked: Project, signum: int, code: int) -
     commit(tracked.root)
     tracked.run_here()
     temp = {"TMPDIR": os.environ["TMPDIR"]}
-    process = tracked.start("reproduce", "latest", env={"WAIT": "1", **temp})
+    process = tracked.fork("reproduce", "latest", env={"WAIT": "1", **temp})
     wait_for(started, process, seconds=200)
     process.send_signal(signum)
     _, err = process.communicate(timeout=60)
