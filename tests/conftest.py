@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import compileall
 import contextlib
+import fcntl
 import functools
 import gc
-import json
 import os
 import shutil
 import signal
@@ -66,27 +66,6 @@ class Count(RunTask):
 """
 
 
-#: Runs commands in processes that fork from one that has imported all, and begin when all are
-#: there; their exit codes are what it prints.
-TOGETHER = """
-import json, os, sys
-import runner.luigi_parser, runner.pipeline, mlflow.store.tracking.sqlalchemy_store
-from runner.cli import main
-
-read, write = os.pipe()
-pids = []
-for args in json.loads(sys.argv[1]):
-    if (pid := os.fork()) == 0:
-        os.close(write)
-        os.dup2(2, 1)
-        os.read(read, 1)
-        main(args)
-    pids.append(pid)
-os.close(write)
-print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids])
-"""
-
-
 @dataclass(frozen=True)
 class Done:
     """A command that has ended."""
@@ -117,24 +96,9 @@ class Project:
         self, *args: str, cwd: Path | None = None, env: dict[str, str] | None = None, **popen: Any
     ) -> subprocess.Popen[str]:
         """Starts ``python -m runner`` and returns while it goes on."""
-        return self._started("-m", "runner", *args, cwd=cwd, env=env, **popen)
-
-    def fork(self, *args: str, env: dict[str, str] | None = None) -> Forked:
-        """Starts the same in a process that forks from one in which MLflow is imported."""
-        return Forked(args, self.root, {**clean_environment(), **(env or {})})
-
-    def run_together(self, *commands: list[str]) -> None:
-        """Runs commands of ``python -m runner`` at the same moment, each in a process."""
-        process = self._started("-c", TOGETHER, json.dumps(commands))
-        out, err = process.communicate(timeout=280)
-        assert out == f"{[0] * len(commands)}\n", out + err
-
-    def _started(
-        self, *args: str, cwd: Path | None = None, env: dict[str, str] | None = None, **popen: Any
-    ) -> subprocess.Popen[str]:
         popen.setdefault("preexec_fn", _default_signals)
         return subprocess.Popen(
-            [sys.executable, "-W", "error::ResourceWarning", *args],
+            [sys.executable, "-W", "error::ResourceWarning", "-m", "runner", *args],
             cwd=cwd or self.root,
             env={**clean_environment(), **(env or {})},
             stdout=subprocess.PIPE,
@@ -142,6 +106,19 @@ class Project:
             text=True,
             **popen,
         )
+
+    def fork(self, *args: str, env: dict[str, str] | None = None, gate: str = "") -> Forked:
+        """Starts the same in a process that forks from one in which MLflow is imported."""
+        return Forked(args, self.root, {**clean_environment(), **(env or {})}, gate)
+
+    def run_together(self, *commands: list[str]) -> None:
+        """Runs commands at the same moment, each in a process: all begin when all are there."""
+        with tempfile.NamedTemporaryFile() as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            processes = [self.fork(*command, gate=gate.name) for command in commands]
+            fcntl.flock(gate, fcntl.LOCK_UN)
+            done = [(process.communicate(timeout=280), process.returncode) for process in processes]
+        assert all(code == 0 for _, code in done), done
 
     def run(self, *args: str, code: int | None = 0, **popen: Any) -> Done:
         """Runs ``python -m runner``; `code` is the exit code that it must end with."""

@@ -17,12 +17,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 #: Takes one message for each process: what it is to be, and where it writes to. A process between
 #: the two waits for its end and tells it.
 _FIRST = """
-import json, os, runpy, signal, socket, sys
+import fcntl, json, os, runpy, signal, socket, sys
 import runner.luigi_parser, runner.pipeline, mlflow.store.tracking.sqlalchemy_store
 
 def asked():
@@ -57,15 +58,28 @@ os.environ.update(what["environment"])
 os.chdir(what["folder"])
 sys.path[0] = what["folder"]
 sys.argv[1:] = what["arguments"]
+if what["gate"]:
+    with open(what["gate"]) as gate:
+        fcntl.flock(gate, fcntl.LOCK_SH)
 runpy.run_module("runner", run_name="__main__", alter_sys=True)
 """
 
 
 class Forked:
-    """A process, with what of `subprocess.Popen` the tests ask for."""
+    """A process, with what of `subprocess.Popen` the tests ask for.
 
-    def __init__(self, arguments: tuple[str, ...], folder: Path, environment: dict[str, str]):
-        what = {"arguments": arguments, "folder": str(folder), "environment": environment}
+    Args:
+        arguments: of the command ``runner``.
+        folder: where it is.
+        environment: in which it is.
+        gate: a file for whose lock it waits before it begins.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], folder: Path, environment: dict[str, str], gate: str = ""
+    ) -> None:
+        what = {"arguments": arguments, "folder": str(folder), "gate": gate}
+        what["environment"] = environment
         self._said = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115  until it ends
         self._end, theirs = os.pipe()
         files = [*(file.fileno() for file in self._said), theirs]
