@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import runner
+from runner.config.sweep import check_sweep, combinations
+from runner.sweeps.study import Study
 from tests.conftest import Project
 from tests.sweeping import SWEEP, ran, sweep, sweeping
 
@@ -100,6 +102,45 @@ def test_values_of_any_kind(project: Project) -> None:
     assert logged >= {"[1, 2]", "text", "true", "1"}
 
 
+def test_keys_of_a_family_count_where_it_is_chosen(project: Project) -> None:
+    """Seen from the space alone: the tables are called like values of `model`."""
+    space = {"T.model": ["a", "pkg.b"], "T.a.x": [1, 2], "T.b.y": [3], "T.other.z": [4, 5]}
+    found, _ = check_sweep(
+        {"metric": "m", "direction": "minimize", "method": "grid", "space": space}
+    )
+    assert found is not None and found.count == 6
+    keys = sorted(tuple(point) for point in combinations(found))
+    assert keys == [("T.model", "T.a.x", "T.other.z")] * 4 + [("T.model", "T.b.y", "T.other.z")] * 2
+    for method in ("random", "tpe"):
+        sampled, _ = check_sweep(
+            {"metric": "m", "direction": "minimize", "method": method, "trials": 8, "space": space}
+        )
+        assert sampled is not None
+        study = Study(sampled, method, project.root / f"{method}.journal")
+        study.fill()
+        taken = [study.take() for _ in range(8)]
+        assert study.take() is None
+        for one in taken:
+            assert one is not None
+            family = one.values["T.model"].rpartition(".")[2]
+            assert set(one.values) == {"T.model", "T.other.z", {"a": "T.a.x", "b": "T.b.y"}[family]}
+
+
+def test_two_sweeps_of_a_name(project: Project) -> None:
+    sweeping(project)
+    sweep(project, "--run-name", "tuning")
+    said = project.command("sweep", "--run-name", "tuning", code=2).err
+    assert "there is a sweep called 'tuning' already" in said and "--resume tuning" in said
+    assert len(project.runs()) == 4
+
+
+def test_a_space_takes_the_place_of_the_one_that_it_extends(project: Project) -> None:
+    sweeping(project)
+    project.write("more.toml", 'extends = "luigi.toml"\n[Sweep.space]\nTrain.seed = [1, 2]\n')
+    found = sweep(project, "-c", "more.toml")
+    assert [trial["params"] for trial in found["trials"]] == [{"Train.seed": 1}, {"Train.seed": 2}]
+
+
 def test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on(project: Project) -> None:
     sweeping(project, config="[Train]\nbad = 0.5")
     done = project.command("sweep")
@@ -184,8 +225,8 @@ def test_trials_do_not_see_what_becomes_of_the_config_meanwhile(
     [
         (["--resume", "nosuch"], "called 'nosuch'"),
         (["--join", "plain"], "run plain"),
-        (["--resume", "a", "--join", "b"], "name only that"),
-        (["--resume", "a", "--parallel", "2"], "name only that"),
+        (["--resume", "a", "--join", "b"], "name only the sweep"),
+        (["--join", "a", "--parallel", "2"], "name only the sweep"),
         (["-o", "Sweep.space.Train.y=[1]"], "space.Train.y: 1 (int) does not fit: unknown key"),
         (["-o", "Sweep.space.Trian.x=[1]"], "no task of this project; did you mean 'Train'?"),
         (["-o", 'Sweep.space.Train.seed=[1, "x"]'], "'x' (str) does not fit: expected"),
@@ -228,7 +269,7 @@ def test_what_other_commands_make_of_a_sweep(project: Project) -> None:
     assert runner.load("runs:/latest/Train/model") == one.artifact_dir / "Train" / "model.txt"
     assert "no run" in project.command("resume", code=2).err
     said = project.command("resume", "tuning", code=2).err
-    assert f"is a sweep\n  go on with it: sweep --resume {found['run_id']}" in said
+    assert f"is a sweep\n  go on with it: python -m runner sweep --resume {found['run_id']}" in said
     assert "one" in project.command("reproduce", "latest", "--json", code=None).out
     listed = json.loads(project.command("runs", "--json", "--children").out)["runs"]
     assert len(listed) == 5

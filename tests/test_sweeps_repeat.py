@@ -36,6 +36,7 @@ def test_seeds_count_on_from_the_config_and_the_rest_runs_once(project: Project)
     assert score["mean"] == pytest.approx(0.52)
     assert score["std"] == pytest.approx(0.0158114)
     assert score["interval"] == pytest.approx(2.7764451 * 0.0158114 / math.sqrt(5))
+    assert score["single"] == pytest.approx(2.7764451 * 0.0158114 * math.sqrt(1 + 1 / 5))
     parent = next(run for run in project.runs() if run.info.run_name == "again")
     assert parent.data.metrics["score"] == pytest.approx(0.52)
     assert parent.info.status == "FINISHED"
@@ -49,6 +50,7 @@ def test_what_is_inside_of_the_interval_is_said(project: Project) -> None:
     repeat(project, "5", "--run-name", "seeds")
     project.run_here("Train.x=0.51", "RunConfig.run_name=near")
     project.run_here("Train.x=0.9", "RunConfig.run_name=far")
+    repeat(project, "3", "-o", "Train.x=0.52", "--run-name", "others")
     shown = project.command("diff", "seeds", "near", "far", "--all", "--table").out
     row = next(line for line in shown.splitlines() if line.startswith("metrics.score"))
     assert row.split() == ["metrics.score", "0.52", "0.51", "≈", "0.9"]
@@ -61,6 +63,9 @@ def test_what_is_inside_of_the_interval_is_said(project: Project) -> None:
         if row["key"] == "score"
     )
     assert score["inside"] == [None, 0]
+    # Two means: 0.52 ± 0.0196 of five, and 0.5333 ± 0.038 of three.
+    both = project.command("diff", "seeds", "others", "--all", "--table").out
+    assert "≈ inside the 95 % interval of" in both
     listed = {run["name"]: run for run in json.loads(project.command("runs", "--json").out)["runs"]}
     assert listed["near"]["inside"] == ["score"] and listed["far"]["inside"] == []
     assert set(listed["seeds"]["metrics"]) == {"score"}

@@ -70,6 +70,9 @@ def test_after_a_kill_the_rest_is_done_and_no_more(project: Project) -> None:
     assert sum(counts.values()) - 20 <= 2
     statuses = Counter(r.info.status for r in project.runs() if "runner.trial" in r.data.tags)
     assert statuses["FINISHED"] == 20 and statuses["RUNNING"] == 0
+    names = [run.info.run_name for run in project.runs()]
+    assert len(names) == len(set(names))  # those that were cut off have given theirs up
+    assert {f"tuning-{number}" for number in range(20)} <= set(names)
     parent = next(run for run in project.runs() if run.info.run_name == "tuning")
     assert parent.info.status == "FINISHED"
 

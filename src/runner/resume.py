@@ -142,7 +142,8 @@ def _named(name: str, config: Config, lookup: RunLookup) -> FoundRun:
         raise UsageError(error.message, error.hint) from None
     said = f"run {run.run_name} ({run.run_id[:8]})"
     if SWEEP_TAG in run.tags:
-        raise UsageError(f"{said} is a sweep", f"go on with it: sweep --resume {run.run_id}")
+        hint = f"go on with it: python -m runner sweep --resume {run.run_id}"
+        raise UsageError(f"{said} is a sweep", hint)
     if REPEAT_TAG in run.tags:
         raise UsageError(f"{said} is of several; repeat it, and what is done is taken over")
     if run.status == "FINISHED":

@@ -145,14 +145,15 @@ class _Display:
             return
         out = self._err if self._quiet else stdout()
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("metric", "mean", "std", "95 % interval", "from", "to"):
+        for title in ("metric", "mean", "std", "95 % interval", "of one run", "from", "to"):
             table.add_column(title, justify="left" if title == "metric" else "right")
         for name, spread in report.metrics.items():
             half = "" if spread.interval is None else f"± {number(spread.interval)}"
+            single = "" if spread.single is None else f"± {number(spread.single)}"
             std = "" if spread.std is None else number(spread.std)
             ends = (number(min(spread.values)), number(max(spread.values)))
             shown = Text(safe_line(self._redactor.clean(name)))
-            table.add_row(shown, number(spread.mean), std, half, *ends)
+            table.add_row(shown, number(spread.mean), std, half, single, *ends)
         if report.metrics and not self._quiet:
             out.print(table)
         done = sum(run.status == "FINISHED" for run in report.runs)

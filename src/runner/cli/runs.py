@@ -148,7 +148,7 @@ def _print_table(found: Sequence[Listed], metrics: list[str], redactor: Redactor
     out = stdout()
     out.print(table)
     if any(run.inside.intersection(metrics) for run in found):
-        out.print(f"{MARK} no further from the run before than its 95 % interval, or its own")
+        out.print(f"{MARK} no further from the run before than chance: a 95 % interval of seeds")
 
 
 def _brief(changes: Sequence[Change] | None) -> list[str]:

@@ -55,8 +55,9 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
     `latest`.
     """
     again = resume or join
-    if (resume and join) or (again and (task or run_name or parallel)):
-        raise UsageError("--resume and --join take the sweep as it was started: name only that")
+    if (resume and join) or (again and (task or run_name)) or (join and parallel):
+        text = "--resume and --join take the sweep as it was started, with the values of that day"
+        raise UsageError(text, "name only the sweep; with --resume, --parallel N as well")
     settings, chosen = project(files)
     changes = list(overrides)
     changes += [] if task is None else [f"RunConfig.task={as_toml(task)}"]
@@ -68,7 +69,7 @@ def command(  # noqa: PLR0913, PLR0917  click hands over one argument an option
 
         asked = Request(chosen, changes, run_name=run_name)
         if resume:
-            return sweep.resume(resume, asked, settings, listener)
+            return sweep.resume(resume, asked, settings, listener, parallel)
         if join:
             return sweep.join(join, asked, settings, listener)
         return sweep.start(asked, settings, listener)

@@ -65,17 +65,20 @@ class SweepDisplay:
 
     # what a sweep tells
 
-    def opened(self, parent: Parent, count: int) -> None:
+    def opened(self, parent: Parent, count: int, trials: Sequence[TrialReport]) -> None:
         process.working()
         self._name, self._count = safe_line(parent.run_name), count
         self._metric = safe_line(parent.sweep.metric)
         self._direction = parent.sweep.direction
         self._begun = time.monotonic()
+        self._over = {t.number: t for t in trials if t.state not in ("waiting", "running")}
+        self._before = len(self._over)
         if self._quiet:
             return
         task = safe_line(parent.config.run.task)
         said = f"sweep {self._name}: {count} trials of {task}, {parent.sweep.method}, "
-        self._err.print(Text(f"{said}{self._direction} {self._metric}"), soft_wrap=True)
+        done = f"; {self._before} are over" if self._before else ""
+        self._err.print(Text(f"{said}{self._direction} {self._metric}{done}"), soft_wrap=True)
         if self._err.is_terminal:
             self._live = Live(
                 get_renderable=self._draw,
@@ -90,11 +93,8 @@ class SweepDisplay:
         return SweepDisplay.Run(self._tasks)
 
     def looked(self, trials: Sequence[TrialReport]) -> None:
-        first = not self._over and not self._before
         over = {t.number: t for t in trials if t.state not in ("waiting", "running")}
         new = [trial for number, trial in over.items() if number not in self._over]
-        if first:
-            self._before = len(over) - len(new)
         self._over = over
         self._current = self._waits_for(trials)
         self._tasks.clear()

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.config.schema import SWEEP
 from runner.config.values import DEEPEST, TOO_DEEP, parse, plain
 from runner.errors import Problem, did_you_mean
 
@@ -91,6 +92,8 @@ class Document:
         self.last = where
         for section, values in table.items():
             if isinstance(values, Mapping):
+                if section == SWEEP and "space" in values:
+                    self._forget(SWEEP, "space")  # a space can be narrowed only as a whole
                 self.merge((section,), values, where)
             elif isinstance(values, list) and values and isinstance(values[0], dict):
                 self.problem(where, section, "is written as [[…]]; a section is one table, […]")
@@ -155,6 +158,13 @@ class Document:
     def label(self, path: Path) -> str:
         """A file's name as messages show it: relative to the project where it is inside."""
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+
+    def _forget(self, section: str, key: str) -> None:
+        table = self.data.get(section)
+        if isinstance(table, dict) and table.pop(key, None) is not None:
+            name = f"{section}.{key}"
+            for old in [k for k in self.origins if k == name or k.startswith(f"{name}.")]:
+                del self.origins[old]
 
     def _replace(
         self, target: dict[str, Any], key: tuple[str, ...], value: Any, where: str

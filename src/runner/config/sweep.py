@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -145,15 +146,41 @@ class SweepConfig(BaseModel):
 
     @property
     def points(self) -> int:
-        """How many points a grid of this space has."""
+        """How many points a grid of this space has at most."""
         return math.prod(len(listed(values) or ()) for values in self.space.values())
 
     @property
     def count(self) -> int:
         """How many trials there will be."""
         if self.method == "grid":
-            return min(self.points, self.trials or self.points)
+            points = len(combinations(self))
+            return min(points, self.trials or points)
         return self.trials or 0
+
+
+def combinations(sweep: SweepConfig) -> list[dict[str, Any]]:
+    """The points of a grid: `Task.key` -> value, those keys alone that count; each point once."""
+    values = [listed(values) or [] for values in sweep.space.values()]
+    found: dict[str, dict[str, Any]] = {}
+    for point in product(*values):
+        chosen = dict(zip(sweep.space, point, strict=True))
+        counting = {key: chosen[key] for key in sweep.space if counts(key, chosen, sweep.space)}
+        found.setdefault(json.dumps(counting, sort_keys=True, default=str), counting)
+    return list(found.values())
+
+
+def counts(key: str, chosen: Mapping[str, Any], space: Mapping[str, Values]) -> bool:
+    """Whether a key matters for a trial: that of a model family does where the family is chosen.
+
+    `Trainer.ridge.alpha` is one where `Trainer.model` is tried and may be `ridge`.
+    """
+    task, _, rest = key.partition(".")
+    picked, table = f"{task}.model", rest.partition(".")[0]
+    families = space.get(picked)
+    if picked == key or not isinstance(families, list) or picked not in chosen:
+        return True
+    names = {str(family).rpartition(".")[2] for family in families}
+    return table not in names or table == str(chosen[picked]).rpartition(".")[2]
 
 
 def listed(values: Values) -> list[Any] | None:

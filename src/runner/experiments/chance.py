@@ -2,30 +2,61 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from runner.tracking.lookup import INTERVAL, REPEAT_TAG, SPREAD
+from runner.tracking.lookup import INTERVAL, REPEAT_TAG, SINGLE, SPREAD
 
 MARK = "≈"
 
 
+class Interval(NamedTuple):
+    """Half the widths of the 95 % intervals around the mean of several runs.
+
+    Attributes:
+        mean: of the mean itself.
+        single: in which one more run lies.
+    """
+
+    mean: float
+    single: float
+
+
 def split(
     metrics: Mapping[str, float], tags: Mapping[str, str]
-) -> tuple[dict[str, float], dict[str, float]]:
-    """The metrics of a run, and half the width of the interval of each that is a mean.
+) -> tuple[dict[str, float], dict[str, Interval]]:
+    """The metrics of a run, and the interval of each that is a mean.
 
     Args:
         tags: of the run; they tell one that `runner repeat` made.
     """
     if REPEAT_TAG not in tags:
         return dict(metrics), {}
-    ends = {name for name in metrics if name.endswith((SPREAD, INTERVAL))}
-    derived = {name for name in ends if name.removesuffix(SPREAD).removesuffix(INTERVAL) in metrics}
+    ends = (SPREAD, INTERVAL, SINGLE)
+    derived = {f"{name}{end}" for name in metrics for end in ends} & metrics.keys()
     means = {name: value for name, value in metrics.items() if name not in derived}
-    halves = {name: metrics[name + INTERVAL] for name in means if name + INTERVAL in derived}
-    return means, halves
+    widths = {name: (name + INTERVAL, name + SINGLE) for name in means}
+    intervals = {
+        name: Interval(metrics[mean], metrics[single])
+        for name, (mean, single) in widths.items()
+        if {mean, single} <= derived
+    }
+    return means, intervals
 
 
-def inside(value: float | None, mean: float | None, half: float | None) -> bool:
-    """Whether a value lies in the interval around a mean."""
-    return None not in (value, mean, half) and abs((value or 0) - (mean or 0)) <= (half or 0)
+def near(
+    value: float | None, interval: Interval | None, other: float | None, others: Interval | None
+) -> bool:
+    """Whether two values differ by no more than chance, as far as that can be told.
+
+    A run lies in the prediction interval of the repeated one, or does not; of two means the widths
+    of both intervals count, as the root of the sum of their squares.
+    """
+    if value is None or other is None or (interval is None and others is None):
+        return False
+    if interval is not None and others is not None:
+        reach = math.hypot(interval.mean, others.mean)
+    else:
+        reach = (interval or others or Interval(0, 0)).single
+    return abs(value - other) <= reach

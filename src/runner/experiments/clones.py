@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 import tomllib
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
@@ -25,6 +26,7 @@ from runner.tracking.params import flatten
 from runner.tracking.recording import SNAPSHOT_NAME
 
 _BOM = "\ufeff"
+_IN_RUN = re.compile(r"/[0-9a-f]{32}/artifacts$")
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,10 @@ def _of_file(asked: str, settings: Settings) -> _Source:
     document.add_file(path)
     if document.problems:
         raise ConfigError(document.problems)
+    inside = _IN_RUN.search(path.parent.as_posix())  # of a run, whose files stay as they are
+    named_after = settings.root / CONFIG_NAME if inside else path
     with open(path, encoding="utf-8", newline="") as file:
-        return _Source(file.read(), path, path)
+        return _Source(file.read(), path, named_after)
 
 
 def _of_run(asked: str, records: Records) -> _Source:

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import Any, Literal
 
 from runner.experiments import files
-from runner.experiments.chance import inside
+from runner.experiments.chance import Interval, near
 from runner.experiments.records import Records, RunRecord
 from runner.settings import Settings
 from runner.tracking import recording, surroundings
@@ -34,13 +34,13 @@ class Column:
         name: of the run, or of the file as it was asked for.
         run_id: empty for a file.
         values: text by kind and key.
-        intervals: half the width of the 95 % interval of each metric that is a mean.
+        intervals: of each metric that is a mean.
     """
 
     name: str
     run_id: str
     values: Mapping[Key, str] = field(repr=False)
-    intervals: Mapping[str, float] = field(default_factory=dict, repr=False)
+    intervals: Mapping[str, Interval] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -138,13 +138,17 @@ def _inside(
     key: Key, values: Sequence[str | None], columns: Sequence[Column]
 ) -> tuple[int | None, ...]:
     kind, name = key
-    halves = {at: c.intervals[name] for at, c in enumerate(columns) if name in c.intervals}
-    if kind != "metric" or not halves:
+    found = [column.intervals.get(name) for column in columns]
+    if kind != "metric" or not any(found):
         return ()
     numbers = [None if value is None else float(value) for value in values]
     return tuple(
         next(
-            (at for at, half in halves.items() if at != of and inside(number, numbers[at], half)),
+            (
+                at
+                for at, interval in enumerate(found)
+                if interval and at != of and near(number, found[of], numbers[at], interval)
+            ),
             None,
         )
         for of, number in enumerate(numbers)

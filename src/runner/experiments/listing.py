@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from runner.errors import TrackingError, UsageError, did_you_mean
-from runner.experiments.chance import inside
+from runner.experiments.chance import near
 from runner.experiments.ranking import first_ids
 from runner.experiments.records import Records, RunRecord, by_start
 from runner.tracking.naming import is_child
@@ -60,8 +60,8 @@ class Listed:
     Attributes:
         changes: against the run before, which is the newest older one of its experiment that the
             list has; None when there is none.
-        inside: metrics that differ from those of that run by no more than the 95 % interval of
-            either, where one of the two is of several seeds.
+        inside: metrics that differ from those of that run by no more than chance, where one of the
+            two is of several seeds.
     """
 
     record: RunRecord
@@ -183,8 +183,8 @@ def _with_changes(records: list[RunRecord]) -> list[Listed]:
 
 def _near(before: RunRecord, now: RunRecord) -> Iterator[str]:
     for name in {**before.intervals, **now.intervals}:
-        half = max(before.intervals.get(name, 0.0), now.intervals.get(name, 0.0))
-        if inside(before.metrics.get(name), now.metrics.get(name), half):
+        values = [(run.metrics.get(name), run.intervals.get(name)) for run in (before, now)]
+        if near(*values[0], *values[1]):
             yield name
 
 

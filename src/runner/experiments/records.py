@@ -36,7 +36,7 @@ class RunRecord:
         params: as logged: text by name.
         metrics: last values.
         inputs: digest of each dataset that it read, by name.
-        intervals: half the width of the 95 % interval of each metric that is a mean.
+        intervals: of each metric that is a mean.
     """
 
     run: FoundRun
@@ -47,7 +47,7 @@ class RunRecord:
     params: Mapping[str, str] = field(repr=False)
     metrics: Mapping[str, float] = field(repr=False)
     inputs: Mapping[str, str] = field(repr=False)
-    intervals: Mapping[str, float] = field(default_factory=dict, repr=False)
+    intervals: Mapping[str, chance.Interval] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from runner.errors import UsageError
 from runner.experiments import files
 from runner.experiments.records import Records, RunRecord, by_start
 from runner.settings import Settings
+from runner.tracking.lookup import CUT_TAG
 from runner.tracking.naming import PARENT_TAG
 
 _LOOKED_AT = 1000  # of the newest runs, for the one that a config file made
@@ -47,7 +48,7 @@ def select(
 
 def _inside(run: RunRecord, records: Records) -> list[RunRecord]:
     found = records.names.search(f"tags.`{PARENT_TAG}` = '{run.run.run_id}'")
-    return by_start(records.record(one) for one in found)
+    return by_start(records.record(one) for one in found if CUT_TAG not in one.data.tags)
 
 
 def _made_by(file: str, records: Records, settings: Settings) -> str:

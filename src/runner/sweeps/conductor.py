@@ -31,6 +31,7 @@ class Conductor:
         parent: its run.
         listener: is told how it goes on.
         seconds: after which no trial begins; default: the sweep's own limit.
+        parallel: trials at once; default: what the sweep says.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Conductor:
         settings: Settings,
         listener: SweepListener,
         seconds: float | None = None,
+        parallel: int | None = None,
     ) -> None:
         self._parent = parent
         self._settings = settings
         self._listener = listener
         self._begun = time.monotonic()
         self._limit = seconds or parent.sweep.time_limit or math.inf
+        self._parallel = parallel or parent.sweep.parallel
         self._drawn = -math.inf
         self._logged: tuple[int, int] | None = None
 
@@ -53,17 +56,18 @@ class Conductor:
         sweep, signum, error = self._parent.sweep, None, ""
         status: SweepStatus = "FAILED"
         try:
-            self._study.reap()
+            self._parent.cut_off(*self._study.reap())
             self._study.fill()
-            self._listener.opened(self._parent, sweep.count)
-            left = sum(trial.state == "waiting" for trial in self._study.reports())
-            with Crew(self._order(), min(sweep.parallel, left) - 1):
+            trials = self._study.reports()
+            self._listener.opened(self._parent, sweep.count, trials)
+            left = sum(trial.state == "waiting" for trial in trials)
+            with Crew(self._order(), min(self._parallel, left) - 1):
                 signum = self._participant(self._progress).take_part(self._begun + self._limit)
             status = self._status()
         except Interrupted as interrupted:
             signum = interrupted.signum
         except RunnerError as mistake:
-            error = str(mistake)
+            error = mistake.message
             raise
         finally:
             status = "KILLED" if signum else status
@@ -72,7 +76,7 @@ class Conductor:
 
     def lend_a_hand(self) -> SweepReport:
         """Runs trials until none is left; closes the parent run if its own process is dead."""
-        self._listener.opened(self._parent, self._parent.sweep.count)
+        self._listener.opened(self._parent, self._parent.sweep.count, self._study.reports())
         signum = self._participant(lambda trials: None).take_part(self._begun + self._limit)
         status: SweepStatus = "KILLED" if signum else self._status()
         over = all(t.state not in ("waiting", "running") for t in self._study.reports())
@@ -89,6 +93,7 @@ class Conductor:
             "run_id": self._parent.run_id,
             "run_name": self._parent.run_name,
             "tracking_uri": self._parent.recorder.location.uri,
+            "parallel": self._parallel,
             "seconds": left if math.isfinite(left) else None,
         }
 
@@ -106,8 +111,8 @@ class Conductor:
         parent, run = self._parent, self._parent.config.run
         overrides: dict[str, Any] = {}
         overrides |= store_override(parent.snapshot, parent.recorder.location.uri)
-        if parent.sweep.parallel > 1 and run.engine == "processes" and not run.workers:
-            overrides["RunConfig.workers"] = max(engines.cores() // parent.sweep.parallel, 1)
+        if self._parallel > 1 and run.engine == "processes" and not run.workers:
+            overrides["RunConfig.workers"] = max(engines.cores() // self._parallel, 1)
         parts = (parent, self._study, self._place, self._settings, overrides, self._listener)
         return Participant(*parts, note)
 

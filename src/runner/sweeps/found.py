@@ -14,6 +14,7 @@ from runner.settings import Settings
 from runner.sweeps.parent import store_override
 from runner.tracking import reaper, store
 from runner.tracking.lookup import SWEEP_TAG, FoundRun, RunLookup
+from runner.tracking.naming import RunNames
 from runner.tracking.recording import SNAPSHOT_NAME
 from runner.tracking.store import StoreLocation, errors_of
 
@@ -72,6 +73,24 @@ def find(named: str, request: Request, settings: Settings) -> Found:
         raise UsageError(f"the sweep {run.run_name} has no config: {snapshot} is not there")
     overrides = store_override(snapshot, config.run.tracking_uri or "")
     return Found(run, configs.load([snapshot], overrides, settings=settings), client, location)
+
+
+def check_name(
+    name: str | None, experiment: str, client: MlflowClient, location: StoreLocation
+) -> None:
+    """Raises UsageError where another sweep has the name, after which its trials are called too."""
+    if name is None:
+        return
+    names = RunNames(lambda: client, location)
+    with errors_of(location):
+        known = client.get_experiment_by_name(experiment)
+    ids = [known.experiment_id] if known is not None else []
+    quoted = name.replace("'", "_").replace("%", "_")
+    for run in names.search(f"attributes.run_name LIKE '{quoted}'", ids):
+        if run.info.run_name == name and _is_sweep(run):
+            text = f"there is a sweep called {name!r} already, and trials like {name}-0"
+            hint = f"choose another name, or go on with that one: sweep --resume {name}"
+            raise UsageError(text, hint)
 
 
 def _is_sweep(run: object) -> bool:

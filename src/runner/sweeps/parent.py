@@ -18,7 +18,7 @@ from runner.redaction import MASK
 from runner.request import Request
 from runner.sweeps.report import TrialReport
 from runner.tracking import reaper, surroundings
-from runner.tracking.lookup import TRIAL_TAG
+from runner.tracking.lookup import CUT_TAG, TRIAL_TAG
 from runner.tracking.naming import PARENT_TAG
 from runner.tracking.params import flatten
 from runner.tracking.recording import SNAPSHOT_NAME, Recorder, Status
@@ -86,6 +86,15 @@ class Parent:
         new.replace(path)
         if self.store is not None:
             self.store.upload([(path, name)])
+
+    def cut_off(self, *run_ids: str) -> None:
+        """Gives up the names of runs whose trials are done again, by runs of the same names."""
+        client = self.recorder.client
+        for run_id in run_ids:
+            with errors_of(self.recorder.location):
+                name = client.get_run(run_id).info.run_name
+                client.update_run(run_id, name=f"{name}-cut-{run_id[:4]}")
+                client.set_tag(run_id, CUT_TAG, "true")
 
     def tags(self) -> dict[str, str]:
         """Of the run, as they are now."""

@@ -18,7 +18,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 16.0, 14.0, 34.0
 _ROW = 30.0
 _NAMES = 260.0
 _EM = 13.0
-_AXIS = 150.0  # at least, between two axes
+_AXIS = 130.0  # at least, between two axes
 STYLE = (
     ".trials .grid{stroke:var(--grid)}.trials .axis{stroke:var(--edge)}"
     ".trials .dot{fill:var(--reused);stroke:var(--ground);stroke-width:1.5}"
@@ -88,7 +88,7 @@ def parallel(trials: Sequence[TrialReport], sweep: SweepConfig, best: int | None
     if not done:
         return ""
     width = max(_WIDTH, _AXIS * len(sweep.space) + _LEFT + 90)
-    svg = _picture(width, _HEIGHT + 20, f"values of {len(done)} trials, key by key")
+    svg = _picture(width, _HEIGHT + 36, f"values of {len(done)} trials, key by key")
     axes = {key: scales.of_key(values) for key, values in sweep.space.items()}
     metric = scales.of_numbers([t.value for t in done if t.value is not None])
     room = (width - _LEFT - 90) / len(axes)
@@ -106,7 +106,10 @@ def parallel(trials: Sequence[TrialReport], sweep: SweepConfig, best: int | None
             line["opacity"] = f"{0.12 + 0.78 * ((rank + 1) / len(ranked)) ** 2:.2f}"
         marks.titled(SubElement(svg, "polyline", line), _hint(trial))
     for at, (key, axis) in enumerate([*axes.items(), (sweep.metric, metric)]):
-        _upright(svg, _LEFT + room * at, marks.fitted(key, room / _EM - 1), axis)
+        _upright(svg, _LEFT + room * at, axis)
+        name = marks.fitted(key, 2 * room / _EM - 2)  # they take turns above and below
+        place = (_LEFT + room * at, _HEIGHT + 12 + 17 * (at % 2))
+        marks.text(svg, *place, name, text_anchor="middle")
     return marks.written(svg)
 
 
@@ -137,12 +140,11 @@ def _axes(svg: Element, across: scales.Scale, up: scales.Scale, name: str) -> No
     marks.text(svg, _LEFT + 6, _TOP + 2, marks.fitted(name, 60), class_="soft")
 
 
-def _upright(svg: Element, x: float, name: str, axis: scales.Scale) -> None:
+def _upright(svg: Element, x: float, axis: scales.Scale) -> None:
     line = {"x1": number(x), "x2": number(x), "y1": number(_at(0)), "y2": number(_at(1))}
     SubElement(svg, "line", {"class": "axis", **line})
     for at, said in axis.ticks():
         marks.text(svg, x + 6, _at(at) + 4, said, class_="soft")
-    marks.text(svg, x, _HEIGHT + 12, name, text_anchor="middle")
 
 
 def _x(share: float) -> float:

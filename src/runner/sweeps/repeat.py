@@ -20,7 +20,7 @@ from runner.settings import Settings
 from runner.sweeps.parent import Parent, open_parent, store_override
 from runner.sweeps.spread import Spread, spreads
 from runner.tracking import reaper, store
-from runner.tracking.lookup import INTERVAL, REPEAT_TAG, SPREAD
+from runner.tracking.lookup import INTERVAL, REPEAT_TAG, SINGLE, SPREAD
 from runner.tracking.params import flatten
 from runner.tracking.recording import Recorder
 from runner.tracking.store import errors_of
@@ -213,6 +213,8 @@ class _Repeated:
                 values[f"{name}{SPREAD}"] = spread.std
             if spread.interval is not None:
                 values[f"{name}{INTERVAL}"] = spread.interval
+            if spread.single is not None:
+                values[f"{name}{SINGLE}"] = spread.single
         self._parent.recorder.log(self._parent.run_id, metrics=values)
         self._parent.close(status, {})
         return found

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import TYPE_CHECKING, Any
 
-from runner.config.sweep import Range, Values, listed
+from runner.config.sweep import Range, SweepConfig, Values, combinations, counts, listed
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -15,8 +16,12 @@ _PLAIN = (str, int, float, bool)
 
 
 def suggest(trial: Trial, space: Mapping[str, Values]) -> dict[str, Any]:
-    """Lets Optuna choose a value for each key."""
-    return {key: _suggest(trial, key, values) for key, values in space.items()}
+    """Lets Optuna choose a value for each key that counts; what decides on that comes first."""
+    chosen: dict[str, Any] = {}
+    for key in sorted(space, key=lambda key: key.count(".")):
+        if counts(key, chosen, space):
+            chosen[key] = _suggest(trial, key, space[key])
+    return {key: chosen[key] for key in space if key in chosen}
 
 
 def grid(space: Mapping[str, Values]) -> dict[str, list[Any]]:
@@ -26,6 +31,24 @@ def grid(space: Mapping[str, Values]) -> dict[str, list[Any]]:
         points = listed(values) or []
         found[key] = points if isinstance(values, Range) else labels(points)
     return found
+
+
+def points(sweep: SweepConfig) -> list[dict[str, Any]]:
+    """The points of a grid as Optuna has them; of a part of it those that chance has picked."""
+    found = [
+        {key: _label(value, sweep.space[key]) for key, value in point.items()}
+        for point in combinations(sweep)
+    ]
+    if len(found) > sweep.count:
+        found = Random(sweep.seed).sample(found, sweep.count)
+    return found
+
+
+def _label(value: Any, values: Values) -> Any:
+    if isinstance(values, Range):
+        return value
+    known = [json.dumps(choice, sort_keys=True, default=str) for choice in values]
+    return labels(values)[known.index(json.dumps(value, sort_keys=True, default=str))]
 
 
 def labels(choices: Sequence[Any]) -> list[Any]:

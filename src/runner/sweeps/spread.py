@@ -20,25 +20,29 @@ class Spread:
         std: their standard deviation, with n - 1 in its denominator; None of a single one.
         interval: half the width of the 95 % interval of the mean by Student's t distribution,
             t(0.975, n - 1) * std / sqrt(n); None of fewer than three.
+        single: half the width of the 95 % prediction interval, in which one more run lies:
+            t(0.975, n - 1) * std * sqrt(1 + 1 / n).
     """
 
     values: tuple[float, ...]
     mean: float
     std: float | None
     interval: float | None
+    single: float | None = None
 
 
 def spread(values: Sequence[float]) -> Spread:
     """The spread of some values, of which there is at least one."""
     mean = fmean(values)
     std = stdev(values) if len(values) > 1 else None
-    interval = None
+    interval = single = None
     if std is not None and len(values) >= _FEWEST:
         from scipy.special import stdtrit
 
         quantile = float(stdtrit(len(values) - 1, (1 + _CONFIDENCE) / 2))
         interval = quantile * std / len(values) ** 0.5
-    return Spread(tuple(values), mean, std, interval)
+        single = quantile * std * (1 + 1 / len(values)) ** 0.5
+    return Spread(tuple(values), mean, std, interval, single)
 
 
 def spreads(metrics: Sequence[Mapping[str, float]]) -> dict[str, Spread]:

@@ -82,10 +82,10 @@ class Study:
         from optuna.trial import TrialState as State
 
         known = {_number(trial) for trial in self._frozen() if _GONE not in trial.user_attrs}
-        grid = space.grid(self._sweep.space) if self._sweep.method == "grid" else None
+        grid = space.points(self._sweep) if self._sweep.method == "grid" else None
         for number in range(self._sweep.count):
             if number not in known:
-                place = {} if grid is None else {"grid_id": number, "search_space": grid}
+                place = {} if grid is None else {"fixed_params": grid[number]}
                 waiting = create_trial(
                     state=State.WAITING, user_attrs={_NUMBER: number}, system_attrs=place
                 )
@@ -124,12 +124,21 @@ class Study:
         values = None if value is None else [value]
         self._storage.set_trial_state_values(taken.id, states[state], values)
 
-    def give_back(self, taken: Taken) -> None:
-        """Lets another process, or a later one, do a trial with the same values."""
-        self._again(self._storage.get_trial(taken.id), died=False)
+    def give_back(self, taken: Taken) -> str:
+        """Lets another process, or a later one, do a trial with the same values.
 
-    def reap(self) -> None:
-        """Gives back what processes of this host had taken that are dead."""
+        Returns:
+            The id of the run that was cut off; empty where there was none yet.
+        """
+        return self._again(self._storage.get_trial(taken.id), died=False)
+
+    def reap(self) -> list[str]:
+        """Gives back what processes of this host had taken that are dead.
+
+        Returns:
+            Ids of the runs that were cut off.
+        """
+        cut = []
         from optuna.trial import TrialState as State
 
         for running in self._frozen(State.RUNNING):
@@ -138,7 +147,8 @@ class Study:
             unsigned = not host and _age(running) > _UNSIGNED
             if unsigned or reaper.state(tags) == "dead":
                 _log.warning("trial %d: its process died", _number(running))
-                self._again(running, died=True)
+                cut.append(self._again(running, died=True))
+        return [run_id for run_id in cut if run_id]
 
     def reports(self) -> tuple[TrialReport, ...]:
         """All trials, by their numbers."""
@@ -160,7 +170,7 @@ class Study:
             _log.info("the importance of keys can't be told: %s", error)
             return {}
 
-    def _again(self, trial: FrozenTrial, *, died: bool) -> None:
+    def _again(self, trial: FrozenTrial, *, died: bool) -> str:
         from optuna import create_trial
         from optuna.exceptions import UpdateFinishedTrialError
         from optuna.trial import TrialState as State
@@ -173,9 +183,9 @@ class Study:
                 self._note(trial._trial_id, {_GONE: True})
             self._storage.set_trial_state_values(trial._trial_id, State.FAIL)
         except UpdateFinishedTrialError:  # another process was faster
-            return
+            return ""
         if died and deaths >= _MOST_DEATHS:
-            return
+            return ""
         # Optuna gives a trial these values again, as it does for its own retries.
         kept = {"fixed_params": trial.params} if trial.params else {}
         again = create_trial(
@@ -184,6 +194,7 @@ class Study:
             system_attrs={**trial.system_attrs, **kept},
         )
         self._study.add_trial(again)
+        return str(trial.user_attrs.get("run_id", ""))
 
     def _report(self, trial: FrozenTrial) -> TrialReport:
         attrs = trial.user_attrs

@@ -23,7 +23,7 @@ from runner.request import Listener, Request, Silent
 from runner.settings import Settings
 from runner.sweeps import optimizer
 from runner.sweeps.conductor import Conductor
-from runner.sweeps.found import Found, find
+from runner.sweeps.found import Found, check_name, find
 from runner.sweeps.parent import Parent, open_parent, store_override
 from runner.sweeps.report import SweepReport, TrialReport
 from runner.sweeps.trials import SweepListener
@@ -35,7 +35,7 @@ from runner.tracking.recording import Recorder
 class Quiet:
     """A listener that does nothing with what it is told."""
 
-    def opened(self, parent: Parent, count: int) -> None: ...
+    def opened(self, parent: Parent, count: int, trials: Sequence[TrialReport]) -> None: ...
     def began(self, number: int, values: Mapping[str, Any]) -> Listener:
         return Silent()
 
@@ -55,14 +55,16 @@ def start(
             trial has the metric that is compared, or the store can't be used any more.
     """
     with signals.handled():
+        optimizer.check_optuna()
         plan = pipeline.plan_for(replace(request, dry_run=True), settings)
         config = plan.context.config
         if config.sweep is None:
             text = "the config has no [Sweep], which says what to try"
             raise UsageError(text, "see docs/sweeps.md for one to begin with")
-        optimizer.check_optuna()
         store.follow(plan.location)
         client = store.connect(plan.location)
+        name = config.run.run_name or request.run_name
+        check_name(name, config.run.experiment_name, client, plan.location)
         reaper.reap(client)
         recorder = Recorder(client, plan.location, Redactor(settings.secrets))
         tags, section = {SWEEP_TAG: config.sweep.method}, {SWEEP: config.written[SWEEP]}
@@ -71,13 +73,18 @@ def start(
 
 
 def resume(
-    named: str, request: Request, settings: Settings, listener: SweepListener | None = None
+    named: str,
+    request: Request,
+    settings: Settings,
+    listener: SweepListener | None = None,
+    parallel: int | None = None,
 ) -> SweepReport:
     """Goes on with a sweep that did not come to its end; trials that are done stay as they are.
 
     Args:
         named: the parent run.
         request: tells config and store.
+        parallel: trials at once; default: as it was started.
 
     Raises:
         UsageError: there is no such sweep, or it is at work.
@@ -91,7 +98,8 @@ def resume(
         reaper.reap(found.client)
         parent = _parent(found, settings)
         parent.take_over()
-        return Conductor(parent, settings, listener or Quiet()).to_the_end()
+        listener = listener or Quiet()
+        return Conductor(parent, settings, listener, parallel=parallel).to_the_end()
 
 
 def join(
@@ -125,7 +133,8 @@ def help_with(order: Mapping[str, Any], settings: Settings) -> None:
     location = store.locate(config)
     recorder = Recorder(store.connect(location), location, Redactor(settings.secrets))
     parent = Parent(recorder, config, order["run_id"], order["run_name"], snapshot.parent)
-    Conductor(parent, settings, Quiet(), order["seconds"]).lend_a_hand()
+    limits = (order["seconds"], order["parallel"])
+    Conductor(parent, settings, Quiet(), *limits).lend_a_hand()
 
 
 def _parent(found: Found, settings: Settings) -> Parent:

@@ -32,8 +32,8 @@ _LOOK = 0.3  # seconds between looks at what other processes do
 class SweepListener(Protocol):
     """Is told how a sweep goes on."""
 
-    def opened(self, parent: Parent, count: int) -> None:
-        """The parent run is open; `count` is the number of trials."""
+    def opened(self, parent: Parent, count: int, trials: Sequence[TrialReport]) -> None:
+        """The parent run is open; `count` is the number of trials, some of which may be over."""
 
     def began(self, number: int, values: Mapping[str, Any]) -> Listener:
         """A trial begins in this process; what is returned is told how its run goes on."""
@@ -82,7 +82,7 @@ class Participant:
 
     def _until_none_is_left(self, until: float) -> int | None:
         while True:
-            self.study.reap()
+            self.parent.cut_off(*self.study.reap())
             taken = self.study.take() if time.monotonic() < until else None
             if taken is not None:
                 signum = self._run(taken)
@@ -102,20 +102,25 @@ class Participant:
             values = {**self.overrides, **taken.values}
             request = self.parent.request(taken.number, values, self._pruner(taken))
             report = pipeline.run(request, self.settings, listener)
-        except TrackingError:
+        except TrackingError:  # which has no way to be told of a run that was cut off
             self.study.give_back(taken)
             raise
         except RunnerError as error:
             self.study.end(taken, "failed", error=str(error))
             return None
         except BaseException:
-            self.study.give_back(taken)
+            self._give_back(taken)
             raise
         if report.signum is not None:
-            self.study.give_back(taken)
+            self._give_back(taken)
             return report.signum
         self._end(taken, report)
         return None
+
+    def _give_back(self, taken: Taken) -> None:
+        run_id = self.study.give_back(taken)
+        if run_id:
+            self.parent.cut_off(run_id)
 
     def _pruner(self, taken: Taken) -> Pruner | None:
         sweep = self.parent.sweep

@@ -28,7 +28,9 @@ FREED_TAG = "runner.freed"  # the day on which outputs of the run were freed
 RESUMES_TAG = "resumes"  # the run that this one goes on with
 SWEEP_TAG = "runner.sweep"  # how its trials are chosen; tells a sweep from other runs
 REPEAT_TAG = "runner.repeat"  # how many runs, and which keys are their seeds
-SPREAD, INTERVAL = ".std", ".interval"  # + metric: of the runs of such a one, whose mean it has
+# metric + one of these: of the runs of such a one, whose mean is the metric
+SPREAD, INTERVAL, SINGLE = ".std", ".interval", ".single"
+CUT_TAG = "runner.cut"  # on the run of a trial that was cut off, and is done again
 TRIAL_TAG = "runner.trial"  # the number, on the run of a trial
 FORCED_TAG = "runner.forced"  # families that the run was told to compute anew
 
