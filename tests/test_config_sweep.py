@@ -47,6 +47,7 @@ def test_keys_may_be_dotted_or_nested() -> None:
         ("trails = 3\n[space]\nA.b = [1]", "trails", "did you mean 'trials'"),
         ("trials = 0\n[space]\nA.b = [1]", "trials", "greater than or equal to 1"),
         ("parallel = 0\n[space]\nA.b = [1]", "parallel", "greater than or equal to 1"),
+        ('storage = "sqlite:///a.db"\n[space]\nA.b = [1]', "storage", "SQLite does not keep"),
         ("time_limit = 0\n[space]\nA.b = [1]", "time_limit", "greater than 0"),
         ('[space]\nA.b = [1]\n[pruning]\nmethod = "best"', "pruning.method", "'median'"),
         ("[space]\nA.b = {low = 1, high = 9999}\nA.c = {low = 1, high = 99}", "space", "points"),

@@ -12,7 +12,7 @@ import runner
 from runner.config.sweep import check_sweep, combinations
 from runner.sweeps.study import Study
 from tests.conftest import Project
-from tests.sweeping import SWEEP, ran, sweep, sweeping
+from tests.sweeping import SWEEP, TASKS, ran, sweep, sweeping
 
 TPE = """
 [Sweep]
@@ -276,3 +276,58 @@ def test_what_other_commands_make_of_a_sweep(project: Project) -> None:
     # What differs between trials is what the sweep tried.
     rows = json.loads(project.command("diff", "tuning-0", "tuning-1", "--json").out)["rows"]
     assert [row["key"] for row in rows] == ["Train.x"]
+
+
+def test_values_from_the_environment_stay_where_they_are(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN_A", "supersecretAAA111")
+    monkeypatch.setenv("TOKEN_B", "supersecretBBB222")
+    values = '["${TOKEN_A}", "${TOKEN_B}", "$${TOKEN_A}"]'
+    code = SWEEP.replace("Train.x = [0.25, 0.5, 0.75]", f"Train.shape = {values}")
+    sweeping(project, code)
+    expanded = 'assert self.config.shape in ("${TOKEN_A}", *os.environ.values())'
+    project.write("src/tasks/__init__.py", TASKS.replace('ran(f"Train', f'{expanded}; ran(f"Train'))
+    found = sweep(project)
+    assert {trial["state"] for trial in found["trials"]} == {"done"}
+    for path in project.root.rglob("*"):
+        if path.is_file() and path.suffix not in (".pyc",):
+            assert b"supersecret" not in path.read_bytes(), path
+    assert project.run_here(files=(found["best_config"],)).status == "UNCHANGED"
+
+
+def test_a_table_that_is_tried_takes_the_place_of_the_one_that_is_there(project: Project) -> None:
+    code = SWEEP.replace("Train.x = [0.25, 0.5, 0.75]", "Train.shape = [{a = 1}, {}, 3]")
+    sweeping(project, code, "[Train.shape]\nc = 3")
+    found = sweep(project)
+    for trial in found["trials"]:
+        (manifest,) = project.root.glob(f"mlruns/1/{trial['run_id']}/artifacts/Train/manifest.json")
+        assert json.loads(manifest.read_text())["config"]["shape"] == trial["params"]["Train.shape"]
+
+
+def test_a_thread_of_a_task_does_not_end_its_trial(project: Project) -> None:
+    values = "[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]"
+    pruning = '[Sweep.pruning]\nmetric = "loss"\ndirection = "minimize"\nstartup_trials = 1\n'
+    sweeping(project, SWEEP.replace("[0.25, 0.5, 0.75]", values) + pruning, "[Train]\nepochs = 4")
+    threaded = TASKS.replace(
+        '            mlflow.log_metric("loss", self.config.x / (epoch + 1), step=epoch)',
+        "            import threading\n"
+        '            log = (mlflow.log_metric, "loss", self.config.x / (epoch + 1), epoch)\n'
+        "            thread = threading.Thread(target=log[0], args=log[1:])\n"
+        "            thread.start(); thread.join()",
+    )
+    project.write("src/tasks/__init__.py", threaded)
+    found = sweep(project)
+    assert {trial["state"] for trial in found["trials"]} == {"done"}
+    for trial in found["trials"]:
+        assert len(project.client.get_metric_history(trial["run_id"], "loss")) == 4
+
+
+def test_a_finished_sweep_stays_as_it_is(project: Project) -> None:
+    sweeping(project)
+    found = sweep(project, "--run-name", "done")
+    before = project.client.get_run(found["run_id"]).info.end_time
+    for option in ("--resume", "--join"):
+        again = sweep(project, option, "done")
+        assert again["trials"] == found["trials"] and again["best"] == found["best"]
+    assert project.client.get_run(found["run_id"]).info.end_time == before

@@ -105,6 +105,28 @@ def test_processes_that_join_do_no_trial_twice(project: Project) -> None:
     assert len({run.data.tags["runner.process"] for run in trials}) > 1
 
 
+def test_a_process_that_helps_and_dies_loses_nothing(project: Project) -> None:
+    six = SWEEP.replace("[0.25, 0.5, 0.75]", "{low = 1, high = 6}")
+    sweeping(project, six, "[Train]\nseconds = 2.0")
+    owner = project.start("sweep", "--parallel", "2", "--run-name", "short", "--json")
+    helpers: list[int] = []
+
+    def helper_at_work() -> bool:
+        trials = [r for r in project.runs() if "runner.trial" in r.data.tags]
+        pids = {int(r.data.tags["runner.process"].split("/")[1]) for r in trials}
+        running = [r for r in trials if r.info.status == "RUNNING"]
+        helpers[:] = pids - {owner.pid}
+        return bool(helpers) and len(running) == 2
+
+    until(helper_at_work, "two trials at once")
+    os.kill(helpers[0], signal.SIGKILL)
+    out, err = owner.communicate(timeout=120)
+    found = json.loads(out)
+    assert {trial["state"] for trial in found["trials"]} == {"done"}, err
+    names = [run.info.run_name for run in project.runs()]
+    assert {f"short-{number}" for number in range(6)} < set(names) and len(names) == 8
+
+
 def test_who_joins_when_the_owner_was_killed_brings_it_to_its_end(project: Project) -> None:
     sweeping(project, SWEEP, "[Train]\nseconds = 0.5")
     owner = project.fork("sweep", "--run-name", "left")

@@ -71,7 +71,7 @@ def load(
         _problem(document, f"{PATHS}.{key}", text)
     sections = _known_tasks(document, run, tasks)
     _check_sections(document, data, sections)
-    sweep = checked_sweep(data, sections, partial(_problem, document))
+    sweep = checked_sweep(data, document.data, sections, partial(_problem, document))
     if document.problems or run is None:
         raise ConfigError(document.problems)
     return Config(

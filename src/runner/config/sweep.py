@@ -201,23 +201,28 @@ def check_sweep(table: Any) -> tuple[SweepConfig | None, list[tuple[str, str]]]:
 def _problems(sweep: SweepConfig) -> Iterator[tuple[str, str]]:
     if not sweep.space:
         yield "space", 'expected at least one key, such as "Trainer.seed" = [0, 1, 2]'
-    endless = False
     for key, values in sweep.space.items():
-        where = f"space.{key}"
-        section, dot, _ = key.partition(".")
-        if not dot or section in (RUN, SWEEP):
-            yield where, "expected Task.key, a value that a task has in the config"
-        if isinstance(values, Range):
-            if problem := values.problem():
-                yield where, problem
-            elif sweep.method == "grid" and values.points() is None:
-                endless = True
-                yield where, "a grid needs a list of values, or a range with a step"
-        elif not values:
-            yield where, "expected at least one value"
-        elif len({json.dumps(v, sort_keys=True, default=str) for v in values}) < len(values):
-            yield where, "a value is listed twice"
+        for text in _of_key(key, values, sweep):
+            yield f"space.{key}", text
+    if sweep.storage is not None and sweep.storage.startswith("sqlite"):
+        said = "SQLite does not keep processes from taking the same trial; leave it out, or name"
+        yield "storage", f"{said} a database's server"
     if sweep.method != "grid" and sweep.trials is None:
         yield "trials", f'is required: how many runs method = "{sweep.method}" makes'
-    elif sweep.method == "grid" and not endless and sweep.points > _MOST:
+    elif sweep.method == "grid" and sweep.points > _MOST:
         yield "space", f"the grid has {sweep.points:,} points; at most {_MOST:,} are possible"
+
+
+def _of_key(key: str, values: Values, sweep: SweepConfig) -> Iterator[str]:
+    section, dot, _ = key.partition(".")
+    if not dot or section in (RUN, SWEEP):
+        yield "expected Task.key, a value that a task has in the config"
+    if isinstance(values, Range):
+        if problem := values.problem():
+            yield problem
+        elif sweep.method == "grid" and values.points() is None:
+            yield "a grid needs a list of values, or a range with a step"
+    elif not values:
+        yield "expected at least one value"
+    elif len({json.dumps(v, sort_keys=True, default=str) for v in values}) < len(values):
+        yield "a value is listed twice"

@@ -15,6 +15,7 @@ from runner.errors import did_you_mean
 
 def checked_sweep(
     data: Mapping[str, Any],
+    written: Mapping[str, Any],
     tasks: Mapping[str, SectionCheck] | None,
     problem: Callable[[str, str], None],
 ) -> SweepConfig | None:
@@ -22,6 +23,8 @@ def checked_sweep(
 
     Args:
         data: the sections of the config, `${VAR}` expanded.
+        written: the same as they stand there. Values to be tried stay so, and are expanded by each
+            trial: what a variable holds is nothing to keep.
         tasks: what judges the sections of tasks; without it they are not judged.
         problem: is told (key, sentence) of all that is wrong.
     """
@@ -34,7 +37,10 @@ def checked_sweep(
         for swept, values in sweep.space.items():
             for text in _misfits(swept, _examples(values), data, tasks):
                 problem(f"{SWEEP}.space.{swept}", text)
-    return sweep
+    if sweep is None:
+        return None
+    as_written, _ = check_sweep({**data[SWEEP], "space": written[SWEEP]["space"]})
+    return as_written or sweep
 
 
 def _misfits(

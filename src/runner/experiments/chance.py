@@ -59,4 +59,4 @@ def near(
         reach = math.hypot(interval.mean, others.mean)
     else:
         reach = (interval or others or Interval(0, 0)).single
-    return abs(value - other) <= reach
+    return abs(value - other) <= reach or math.isclose(value, other, rel_tol=1e-12)

@@ -58,6 +58,7 @@ class Conductor:
         try:
             self._parent.cut_off(*self._study.reap())
             self._study.fill()
+            self._parent.limit(self._limit)
             trials = self._study.reports()
             self._listener.opened(self._parent, sweep.count, trials)
             left = sum(trial.state == "waiting" for trial in trials)
@@ -77,12 +78,22 @@ class Conductor:
     def lend_a_hand(self) -> SweepReport:
         """Runs trials until none is left; closes the parent run if its own process is dead."""
         self._listener.opened(self._parent, self._parent.sweep.count, self._study.reports())
+        self._limit = min(self._limit, self._parent.seconds_left())
         signum = self._participant(lambda trials: None).take_part(self._begun + self._limit)
         status: SweepStatus = "KILLED" if signum else self._status()
-        over = all(t.state not in ("waiting", "running") for t in self._study.reports())
-        if over and reaper.state(self._parent.tags()) == "dead":
+        left_behind = reaper.state(self._parent.tags()) == "dead"
+        if self.is_over and left_behind and self._parent.status() != "FINISHED":
             self._close(status, "")
         return self._report(status, signum)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every trial has come to its end."""
+        return all(t.state not in ("waiting", "running") for t in self._study.reports())
+
+    def as_it_is(self) -> SweepReport:
+        """The report of a sweep in which nothing is left to do."""
+        return self._report(self._status(), None)
 
     def _order(self) -> dict[str, Any]:
         """What another process of this host has to know."""

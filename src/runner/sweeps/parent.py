@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.config import Config, to_toml
-from runner.config.document import Document
+from runner.config.document import dotted
 from runner.config.sweep import SweepConfig
 from runner.context import Watch, using
 from runner.errors import UsageError
@@ -18,7 +20,7 @@ from runner.redaction import MASK
 from runner.request import Request
 from runner.sweeps.report import TrialReport
 from runner.tracking import reaper, surroundings
-from runner.tracking.lookup import CUT_TAG, TRIAL_TAG
+from runner.tracking.lookup import CUT_TAG, TRIAL_TAG, UNTIL_TAG
 from runner.tracking.naming import PARENT_TAG
 from runner.tracking.params import flatten
 from runner.tracking.recording import SNAPSHOT_NAME, Recorder, Status
@@ -59,8 +61,12 @@ class Parent:
 
     def request(self, number: int, overrides: Mapping[str, Any], watch: Watch | None) -> Request:
         """What is asked of one of the runs; it has a number for a name."""
+        files: list[Any] = [self.snapshot]
+        if any(isinstance(value, Mapping) for value in overrides.values()):
+            files = [self._with(overrides)]  # an override would be merged into a table
+            overrides = {}
         return Request(
-            files=[self.snapshot],
+            files=files,
             overrides={"RunConfig.reuse": "auto", **overrides},
             record=True,
             tags={PARENT_TAG: self.run_id, TRIAL_TAG: str(number)},
@@ -70,13 +76,19 @@ class Parent:
 
     def best_config(self, best: TrialReport) -> Path:
         """Writes the config of the best trial."""
-        document = Document(self.config.root)
-        text = self.snapshot.read_text(encoding="utf-8")
-        document.data = tomllib.loads(text)
-        document.override({**best.params, "RunConfig.reuse": "auto"})
-        path = self.artifact_dir / BEST_NAME
-        self.write(BEST_NAME, to_toml(document.data))
-        return path
+        self.write(BEST_NAME, to_toml(self._with({**best.params, "RunConfig.reuse": "auto"})))
+        return self.artifact_dir / BEST_NAME
+
+    def _with(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The config with other values; a table takes the place of one that is there."""
+        data: dict[str, Any] = tomllib.loads(self.snapshot.read_text(encoding="utf-8"))
+        for name, value in values.items():
+            *outer, last = dotted(name) or (name,)
+            table = data
+            for part in outer:
+                table = table.setdefault(part, {})
+            table[last] = value
+        return data
 
     def write(self, name: str, text: str) -> None:
         """Writes a file of the run; it takes the place of an earlier one at once."""
@@ -106,6 +118,21 @@ class Parent:
         """The best value so far, which MLflow draws over the number of trials that are done."""
         with errors_of(self.recorder.location):
             self.recorder.client.log_metric(self.run_id, self.sweep.metric, value, step=step)
+
+    def status(self) -> str:
+        """MLflow's, as it is now."""
+        with errors_of(self.recorder.location):
+            return str(self.recorder.client.get_run(self.run_id).info.status)
+
+    def limit(self, seconds: float) -> None:
+        """Tells those who join how long trials may begin."""
+        until = "" if math.isinf(seconds) else f"{time.time() + seconds:.0f}"
+        self.recorder.log(self.run_id, tags={UNTIL_TAG: until})
+
+    def seconds_left(self) -> float:
+        """In which trials may begin."""
+        until = self.tags().get(UNTIL_TAG, "")
+        return float(until) - time.time() if until else math.inf
 
     def take_over(self) -> None:
         """Makes this process the one that the run belongs to."""

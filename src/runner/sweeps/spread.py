@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import mean, stdev
 
 _CONFIDENCE = 0.95
 _FEWEST = 3  # values from which on an interval says anything
@@ -33,7 +33,7 @@ class Spread:
 
 def spread(values: Sequence[float]) -> Spread:
     """The spread of some values, of which there is at least one."""
-    mean = fmean(values)
+    middle = mean(values)  # exact, so that of equal values it is theirs
     std = stdev(values) if len(values) > 1 else None
     interval = single = None
     if std is not None and len(values) >= _FEWEST:
@@ -42,7 +42,7 @@ def spread(values: Sequence[float]) -> Spread:
         quantile = float(stdtrit(len(values) - 1, (1 + _CONFIDENCE) / 2))
         interval = quantile * std / len(values) ** 0.5
         single = quantile * std * (1 + 1 / len(values)) ** 0.5
-    return Spread(tuple(values), mean, std, interval, single)
+    return Spread(tuple(values), middle, std, interval, single)
 
 
 def spreads(metrics: Sequence[Mapping[str, float]]) -> dict[str, Spread]:

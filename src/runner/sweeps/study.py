@@ -67,13 +67,13 @@ class Study:
         import optuna
 
         self._sweep = sweep
-        self._storage = opened_storage(place)
         self._study: OptunaStudy = optuna.create_study(
-            storage=self._storage,
+            storage=opened_storage(place),
             study_name=name,
             direction=sweep.direction,
             load_if_exists=True,
         )
+        self._storage = self._study._storage  # Optuna wraps that of a database
         self._id = self._storage.get_study_id_from_name(name)
 
     def fill(self) -> None:
@@ -187,11 +187,11 @@ class Study:
         if died and deaths >= _MOST_DEATHS:
             return ""
         # Optuna gives a trial these values again, as it does for its own retries.
-        kept = {"fixed_params": trial.params} if trial.params else {}
+        params = trial.params or trial.system_attrs.get("fixed_params", {})
         again = create_trial(
             state=State.WAITING,
             user_attrs={_NUMBER: _number(trial), _DEATHS: deaths},
-            system_attrs={**trial.system_attrs, **kept},
+            system_attrs={"fixed_params": params} if params else {},
         )
         self._study.add_trial(again)
         return str(trial.user_attrs.get("run_id", ""))

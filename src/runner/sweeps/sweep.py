@@ -97,9 +97,11 @@ def resume(
             raise UsageError(text, f"lend it a hand with: sweep --join {found.run.run_name}")
         reaper.reap(found.client)
         parent = _parent(found, settings)
+        conductor = Conductor(parent, settings, listener or Quiet(), parallel=parallel)
+        if found.run.status == "FINISHED" and conductor.is_over:
+            return conductor.as_it_is()
         parent.take_over()
-        listener = listener or Quiet()
-        return Conductor(parent, settings, listener, parallel=parallel).to_the_end()
+        return conductor.to_the_end()
 
 
 def join(

@@ -29,7 +29,8 @@ RESUMES_TAG = "resumes"  # the run that this one goes on with
 SWEEP_TAG = "runner.sweep"  # how its trials are chosen; tells a sweep from other runs
 REPEAT_TAG = "runner.repeat"  # how many runs, and which keys are their seeds
 # metric + one of these: of the runs of such a one, whose mean is the metric
-SPREAD, INTERVAL, SINGLE = ".std", ".interval", ".single"
+SPREAD, INTERVAL, SINGLE = ":std", ":interval", ":single"
+UNTIL_TAG = "runner.sweep.until"  # seconds since the epoch, after which no trial begins
 CUT_TAG = "runner.cut"  # on the run of a trial that was cut off, and is done again
 TRIAL_TAG = "runner.trial"  # the number, on the run of a trial
 FORCED_TAG = "runner.forced"  # families that the run was told to compute anew

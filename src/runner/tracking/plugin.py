@@ -101,7 +101,8 @@ class MetricNotes:
             self._latest |= before
             self.last |= {key: value for key, (_, _, value) in before.items()}
             raise
-        if self.watch is not None:
+        # In a thread of the task's own the end of the run would end that thread alone.
+        if self.watch is not None and _task.get() is self:
             for metric in new:
                 self.watch.logged(metric.key, metric.value, metric.step)
 

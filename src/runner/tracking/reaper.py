@@ -68,7 +68,10 @@ def _alive(tag: str) -> bool:
     if namespace != _namespace() or not pid.isdigit():
         return True  # not ours to judge
     try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" == started
+        process = psutil.Process(int(pid))
+        # One that has ended, and for which its parent has not asked yet, does nothing any more.
+        ended = process.status() == psutil.STATUS_ZOMBIE
+        return not ended and f"{process.create_time():.2f}" == started
     except psutil.NoSuchProcess:
         return False
     except psutil.Error:
