@@ -257,6 +257,16 @@ def collector() -> Iterator[None]:
     gc.unfreeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests import of a project themselves, no run forgets."""
+    yield
+    base = tmp_path_factory.getbasetemp()
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or "/").is_relative_to(base):
+            del sys.modules[name]
+
+
 @contextlib.contextmanager
 def entered(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """A new project folder, and the environment of a user who is in it and has set nothing."""
