@@ -262,8 +262,10 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What tests import of a project themselves, no run forgets."""
     yield
     base = tmp_path_factory.getbasetemp()
-    for name, module in list(sys.modules.items()):
-        if Path(getattr(module, "__file__", None) or "/").is_relative_to(base):
+    files = {n: getattr(m, "__file__", None) or "/" for n, m in list(sys.modules.items())}
+    there = {name.partition(".")[0] for name, file in files.items() if base in Path(file).parents}
+    for name in files:  # folders without __init__.py, which have no file, too
+        if name.partition(".")[0] in there:
             del sys.modules[name]
 
 

@@ -168,8 +168,8 @@ def test_resuming_what_is_at_work(project: Project) -> None:
 
 
 def test_a_time_limit_lets_what_has_begun_end(project: Project) -> None:
-    sweeping(project, SWEEP, "[Train]\nseconds = 0.4")
-    found = sweep(project, "-o", "Sweep.time_limit=0.1")
+    sweeping(project, SWEEP, "[Train]\nseconds = 1.5")
+    found = sweep(project, "-o", "Sweep.time_limit=1.0")
     states = Counter(trial["state"] for trial in found["trials"])
     assert states == {"done": 1, "waiting": 2} and found["status"] == "FINISHED"
     rest = json.loads(project.command("sweep", "--resume", found["run_id"], "--json").out)

@@ -7,6 +7,7 @@ import pkgutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -180,7 +181,9 @@ def kept() -> Callable[[], None]:
 
 def _inside(module: ModuleType, root: Path) -> bool:
     members = vars(module)  # a module's own `__getattr__` is not asked
-    files = [members.get("__file__"), *members.get("__path__", ())]
+    files = [members.get("__file__")]
+    with suppress(KeyError):  # of a folder without __init__.py whose parent was forgotten
+        files += members.get("__path__", ())
     paths = [Path(f) for f in files if isinstance(f, str) and _may_be_below(f, str(root))]
     return any(p.is_relative_to(root) and "site-packages" not in p.parts for p in paths)
 

@@ -63,7 +63,8 @@ class Conductor:
             self._listener.opened(self._parent, sweep.count, trials)
             left = sum(trial.state == "waiting" for trial in trials)
             with Crew(self._order(), min(self._parallel, left) - 1):
-                signum = self._participant(self._progress).take_part(self._begun + self._limit)
+                until = time.monotonic() + self._limit
+                signum = self._participant(self._progress).take_part(until)
             status = self._status()
         except Interrupted as interrupted:
             signum = interrupted.signum
@@ -79,7 +80,8 @@ class Conductor:
         """Runs trials until none is left; closes the parent run if its own process is dead."""
         self._listener.opened(self._parent, self._parent.sweep.count, self._study.reports())
         self._limit = min(self._limit, self._parent.seconds_left())
-        signum = self._participant(lambda trials: None).take_part(self._begun + self._limit)
+        until = time.monotonic() + self._limit
+        signum = self._participant(lambda trials: None).take_part(until)
         status: SweepStatus = "KILLED" if signum else self._status()
         left_behind = reaper.state(self._parent.tags()) == "dead"
         if self.is_over and left_behind and self._parent.status() != "FINISHED":
@@ -97,7 +99,6 @@ class Conductor:
 
     def _order(self) -> dict[str, Any]:
         """What another process of this host has to know."""
-        left = self._begun + self._limit - time.monotonic()
         return {
             "root": str(self._settings.root),
             "snapshot": str(self._parent.snapshot),
@@ -105,7 +106,7 @@ class Conductor:
             "run_name": self._parent.run_name,
             "tracking_uri": self._parent.recorder.location.uri,
             "parallel": self._parallel,
-            "seconds": left if math.isfinite(left) else None,
+            "seconds": self._limit if math.isfinite(self._limit) else None,
         }
 
     @cached_property
