@@ -264,9 +264,13 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     base = tmp_path_factory.getbasetemp()
     files = {n: getattr(m, "__file__", None) or "/" for n, m in list(sys.modules.items())}
     there = {name.partition(".")[0] for name, file in files.items() if base in Path(file).parents}
-    for name in files:  # folders without __init__.py, which have no file, too
-        if name.partition(".")[0] in there:
-            del sys.modules[name]
+    gone = {name for name in files if name.partition(".")[0] in there}
+    for name in gone:  # folders without __init__.py, which have no file, too
+        del sys.modules[name]
+    if gone:
+        from luigi.task_register import Register
+
+        Register._reg = [cls for cls in Register._reg if cls.__module__ not in gone]
 
 
 @contextlib.contextmanager
