@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import cached_property
 from itertools import product
 from typing import Annotated, Any, Literal
 
@@ -149,7 +150,7 @@ class SweepConfig(BaseModel):
         """How many points a grid of this space has at most."""
         return math.prod(len(listed(values) or ()) for values in self.space.values())
 
-    @property
+    @cached_property
     def count(self) -> int:
         """How many trials there will be."""
         if self.method == "grid":

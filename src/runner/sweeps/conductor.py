@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -119,10 +119,10 @@ class Conductor:
     def _study(self) -> Study:
         return Study(self._parent.sweep, self._parent.run_id, self._place)
 
-    def _participant(self, note: Any) -> Participant:
+    def _participant(self, note: Callable[[Sequence[TrialReport]], None]) -> Participant:
         parent, run = self._parent, self._parent.config.run
-        overrides: dict[str, Any] = {}
-        overrides |= store_override(parent.snapshot, parent.recorder.location.uri)
+        overrides: dict[str, Any]
+        overrides = {**store_override(parent.snapshot, parent.recorder.location.uri)}
         if self._parallel > 1 and run.engine == "processes" and not run.workers:
             overrides["RunConfig.workers"] = max(engines.cores() // self._parallel, 1)
         parts = (parent, self._study, self._place, self._settings, overrides, self._listener)
@@ -154,7 +154,7 @@ class Conductor:
         trials = self._study.reports()
         best = self._best(trials)
         if best is not None:
-            self._parent.best_config(best)
+            self._parent.write_best(best)
             tags |= {f"best.{key}": str(value) for key, value in best.params.items()}
             tags["best.run"] = best.run_name
             tags["mlflow.note.content"] = self._note(best)

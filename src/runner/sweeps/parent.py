@@ -74,10 +74,9 @@ class Parent:
             watch=watch,
         )
 
-    def best_config(self, best: TrialReport) -> Path:
+    def write_best(self, best: TrialReport) -> None:
         """Writes the config of the best trial."""
         self.write(BEST_NAME, to_toml(self._with({**best.params, "RunConfig.reuse": "auto"})))
-        return self.artifact_dir / BEST_NAME
 
     def _with(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The config with other values; a table takes the place of one that is there."""

@@ -103,10 +103,14 @@ class Study:
                     continue
             except UpdateFinishedTrialError:
                 continue
-            self._note(waiting._trial_id, {_PROCESS: reaper.process_tag()})
-            self._note(waiting._trial_id, {_HOST: socket.gethostname()})
-            self._study.sampler = sampler(self._sweep, _number(waiting))
-            values = space.suggest(Trial(self._study, waiting._trial_id), self._sweep.space)
+            try:
+                signed = {_PROCESS: reaper.process_tag(), _HOST: socket.gethostname()}
+                self._note(waiting._trial_id, signed)
+                self._study.sampler = sampler(self._sweep, _number(waiting))
+                values = space.suggest(Trial(self._study, waiting._trial_id), self._sweep.space)
+            except BaseException:  # a signal, too
+                self._again(self._storage.get_trial(waiting._trial_id), died=False)
+                raise
             return Taken(waiting._trial_id, _number(waiting), values)
         return None
 
@@ -138,9 +142,9 @@ class Study:
         Returns:
             Ids of the runs that were cut off.
         """
-        cut = []
         from optuna.trial import TrialState as State
 
+        cut = []
         for running in self._frozen(State.RUNNING):
             host = running.user_attrs.get(_HOST, "")
             tags = {reaper.PROCESS_TAG: running.user_attrs.get(_PROCESS, ""), reaper.HOST_TAG: host}

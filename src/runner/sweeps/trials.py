@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +22,6 @@ from runner.sweeps.pruning import Pruner
 from runner.sweeps.report import TrialReport
 from runner.sweeps.study import Study, Taken
 from runner.tracking.store import errors_of
-
-_log = logging.getLogger(__name__)
 
 _LOOK = 0.3  # seconds between looks at what other processes do
 
